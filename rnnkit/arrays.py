@@ -1,0 +1,81 @@
+"""One source for NumPy and torch: which namespace an array belongs to, and the few names that differ.
+
+The equations of this library are written with operators (``@``, ``*``, ``+``) that both kinds of array understand.
+What remains is a handful of functions, taken from the array's own module, and three shims for names that differ.
+Importing this module imports NumPy alone; torch is looked up only once an array of torch's has arrived.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any
+"""A ``numpy.ndarray`` or a ``torch.Tensor``; shapes and dtypes stand in each docstring."""
+
+
+def is_torch(array: Array) -> bool:
+    """Tell whether ``array`` is a torch tensor, without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(array, torch.Tensor)
+
+
+def namespace(array: Array) -> Any:
+    """Return the module whose functions work on ``array``: ``numpy`` or ``torch``.
+
+    Raises
+    ------
+    TypeError
+        When ``array`` is neither a NumPy array nor a torch tensor.
+    """
+    if isinstance(array, np.ndarray | np.generic):
+        return np
+    if is_torch(array):
+        return sys.modules["torch"]
+    raise TypeError(f"expected a numpy.ndarray or a torch.Tensor, got {type(array).__name__}")
+
+
+def zeros(shape: tuple[int, ...], like: Array) -> Array:
+    """Return zeros of ``shape`` with the dtype (and device) of ``like``."""
+    return like.new_zeros(shape) if is_torch(like) else np.zeros(shape, like.dtype)
+
+
+def is_floating(array: Array) -> bool:
+    """Tell whether ``array`` holds real or complex floating-point numbers."""
+    if is_torch(array):
+        return bool(array.is_floating_point() or array.is_complex())
+    return bool(np.issubdtype(array.dtype, np.inexact))
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """Return ``array`` as a NumPy array in host memory (a view where that is possible)."""
+    return array.detach().cpu().numpy() if is_torch(array) else np.asarray(array)
+
+
+def check_positive_int(name: str, value: object) -> int:
+    """Return ``value`` where it is an ``int`` of at least 1.
+
+    Raises
+    ------
+    ValueError
+        Naming ``name`` and the value otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a positive int, got {value!r}")
+    return int(value)
+
+
+def check_shape(name: str, array: Array, shape: tuple[int | None, ...], legend: str) -> None:
+    """Hold ``array`` to ``shape``; ``None`` admits any length.
+
+    Raises
+    ------
+    ValueError
+        With the shape that came, the one expected and its ``legend``, such as ``(T, B, I)``.
+    """
+    got = tuple(array.shape)
+    if len(got) != len(shape) or any(want not in (None, have) for have, want in zip(got, shape, strict=True)):
+        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} must have shape {legend} = ({wanted}), got {got}")

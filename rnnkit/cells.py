@@ -1,0 +1,255 @@
+r"""Cells: what a recurrent network does in one time step, and the same step backwards.
+
+The job of a cell is to turn the input of one step and the state it had before into the state it has next.
+It knows nothing of time, of sequences or of losses; :mod:`rnnkit.unroll` repeats it.
+
+Shapes: ``T`` time, ``B`` batch, ``I`` input, ``H`` hidden, ``V`` vocabulary. Rows are vectors, so a step reads
+:math:`h_t = \tanh(x_t W_x + h_{t-1} W_h + b)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from rnnkit.arrays import Array, check_positive_int, check_shape, namespace
+from rnnkit.init import glorot_uniform, orthogonal
+
+Parameters = dict[str, Array]
+"""Parameters, or their gradients, by the names they have in the equations."""
+
+
+class StepGradient(NamedTuple):
+    """What one step hands back in the backward pass."""
+
+    x: Array
+    """:math:`\\partial L / \\partial x_t`, shape ``(B, I)``."""
+    h_prev: Array
+    """:math:`\\partial L / \\partial h_{t-1}` through this step, shape ``(B, H)``."""
+    parameters: Parameters
+    """This step's share of the gradient of every parameter."""
+
+
+@runtime_checkable
+class Cell(Protocol):
+    """What :func:`rnnkit.unroll.unroll` asks of a cell."""
+
+    @property
+    def input_size(self) -> int:
+        """``I``."""
+
+    @property
+    def hidden_size(self) -> int:
+        """``H``."""
+
+    def parameters(self) -> Parameters:
+        """Every parameter by name."""
+
+    def step(self, x: Array, h_prev: Array) -> Array:
+        """One step forward."""
+
+    def step_backward(self, dh: Array, x: Array, h_prev: Array, h: Array) -> StepGradient:
+        """One step backward."""
+
+
+class HasParameters:
+    """Shared by the dataclasses below: their fields are their parameters."""
+
+    def parameters(self) -> Parameters:
+        """Return every parameter by name; the arrays themselves, not copies."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    def num_parameters(self) -> int:
+        """Return how many numbers there are to learn."""
+        return sum(int(np.prod(array.shape)) for array in self.parameters().values())
+
+    def _check_dtypes(self) -> None:
+        dtypes = {name: array.dtype for name, array in self.parameters().items()}
+        if len(set(dtypes.values())) > 1:
+            listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+            raise TypeError(f"all parameters of {type(self).__name__} must share one dtype, got {listed}")
+
+
+@dataclass
+class VanillaRNN(HasParameters):
+    r"""The job of this cell: mix the new input with the old state, and squash.
+
+    .. math::
+        z_t = x_t W_x + h_{t-1} W_h + b, \qquad h_t = \tanh(z_t)
+
+    Parameters
+    ----------
+    W_x
+        Input to hidden, shape ``(I, H)``.
+    W_h
+        Hidden to hidden, shape ``(H, H)``.
+    b
+        Bias, shape ``(H,)``.
+
+    Raises
+    ------
+    ValueError
+        When the shapes do not fit each other.
+    TypeError
+        When the dtypes differ.
+
+    References
+    ----------
+    Elman (1990); Goodfellow, Bengio and Courville (2016), eq. 10.8-10.9; lecture S, slide *Recurrent Neural Networks*;
+    lecture B, slide *RNN Visualization*. In :class:`torch.nn.RNN` the same cell has ``weight_ih_l0`` = ``W_x.T``,
+    ``weight_hh_l0`` = ``W_h.T`` and two biases whose sum is ``b``.
+    """
+
+    W_x: Array
+    W_h: Array
+    b: Array
+
+    def __post_init__(self) -> None:
+        check_shape("W_x", self.W_x, (None, None), "(I, H)")
+        check_shape("W_h", self.W_h, (self.hidden_size, self.hidden_size), "(H, H)")
+        check_shape("b", self.b, (self.hidden_size,), "(H,)")
+        self._check_dtypes()
+
+    @classmethod
+    def create(
+        cls,
+        input_size: int,
+        hidden_size: int,
+        rng: np.random.Generator,
+        *,
+        gain: float = 1.0,
+        dtype: type[np.floating] = np.float64,
+    ) -> Self:
+        """Draw a new cell: Glorot for ``W_x``, ``gain`` times an orthogonal matrix for ``W_h``, zero for ``b``.
+
+        Raises
+        ------
+        ValueError
+            When a size is not a positive int.
+        """
+        input_size = check_positive_int("input_size", input_size)
+        hidden_size = check_positive_int("hidden_size", hidden_size)
+        return cls(
+            W_x=glorot_uniform(rng, input_size, hidden_size).astype(dtype),
+            W_h=orthogonal(rng, hidden_size, gain=gain).astype(dtype),
+            b=np.zeros(hidden_size, dtype),
+        )
+
+    @property
+    def input_size(self) -> int:
+        """``I``, the number of features of an input."""
+        return int(self.W_x.shape[0])
+
+    @property
+    def hidden_size(self) -> int:
+        """``H``, the number of units of the state."""
+        return int(self.W_x.shape[1])
+
+    def step(self, x: Array, h_prev: Array) -> Array:
+        """Return the next state.
+
+        Parameters
+        ----------
+        x
+            :math:`x_t`, shape ``(B, I)``.
+        h_prev
+            :math:`h_{t-1}`, shape ``(B, H)``.
+
+        Returns
+        -------
+        Array
+            :math:`h_t`, shape ``(B, H)``.
+        """
+        z = x @ self.W_x + h_prev @ self.W_h + self.b
+        return namespace(z).tanh(z)
+
+    def step_backward(self, dh: Array, x: Array, h_prev: Array, h: Array) -> StepGradient:
+        r"""Carry the gradient of the loss from the new state back to all that made it.
+
+        Parameters
+        ----------
+        dh
+            :math:`\partial L / \partial h_t`, shape ``(B, H)``: everything that reaches the state, from this step's
+            output and from the later steps.
+        x, h_prev, h
+            What the forward step saw and gave, shapes ``(B, I)``, ``(B, H)``, ``(B, H)``.
+
+        Returns
+        -------
+        StepGradient
+            The gradients of ``x``, ``h_prev`` and of this step's use of ``W_x``, ``W_h``, ``b``.
+        """
+        dz = dh * (1 - h * h)  # tanh' = 1 - tanh^2
+        return StepGradient(
+            x=dz @ self.W_x.T,
+            h_prev=dz @ self.W_h.T,
+            parameters={"W_x": x.T @ dz, "W_h": h_prev.T @ dz, "b": dz.sum(axis=0)},
+        )
+
+
+@dataclass
+class Readout(HasParameters):
+    r"""The job of the readout: turn a state into scores, one for each symbol.
+
+    .. math:: o_t = h_t W_y + b_y
+
+    Parameters
+    ----------
+    W_y
+        Hidden to output, shape ``(H, V)``.
+    b_y
+        Bias, shape ``(V,)``.
+
+    Raises
+    ------
+    ValueError
+        When the shapes do not fit each other.
+    TypeError
+        When the dtypes differ.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville (2016), eq. 10.10; lecture S, line 3 and 4 of the BPTT algorithm.
+    """
+
+    W_y: Array
+    b_y: Array
+
+    def __post_init__(self) -> None:
+        check_shape("W_y", self.W_y, (None, None), "(H, V)")
+        check_shape("b_y", self.b_y, (self.W_y.shape[1],), "(V,)")
+        self._check_dtypes()
+
+    @classmethod
+    def create(
+        cls, hidden_size: int, num_classes: int, rng: np.random.Generator, *, dtype: type[np.floating] = np.float64
+    ) -> Self:
+        """Draw a new readout: Glorot for ``W_y``, zero for ``b_y``.
+
+        Raises
+        ------
+        ValueError
+            When a size is not a positive int.
+        """
+        hidden_size = check_positive_int("hidden_size", hidden_size)
+        num_classes = check_positive_int("num_classes", num_classes)
+        return cls(glorot_uniform(rng, hidden_size, num_classes).astype(dtype), np.zeros(num_classes, dtype))
+
+    def forward(self, h: Array) -> Array:
+        """Return the logits ``(..., V)`` of states ``(..., H)``."""
+        return h @ self.W_y + self.b_y
+
+    def backward(self, do: Array, h: Array) -> tuple[Array, Parameters]:
+        r"""Return :math:`\partial L / \partial h`, shape ``(..., H)``, and the gradients of ``W_y`` and ``b_y``.
+
+        Parameters
+        ----------
+        do
+            :math:`\partial L / \partial o`, shape ``(..., V)``.
+        h
+            The states the logits came from, shape ``(..., H)``.
+        """
+        flat_do, flat_h = do.reshape(-1, do.shape[-1]), h.reshape(-1, h.shape[-1])
+        return do @ self.W_y.T, {"W_y": flat_h.T @ flat_do, "b_y": flat_do.sum(axis=0)}

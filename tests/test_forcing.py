@@ -1,0 +1,63 @@
+"""The network that remembers through its output alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rnnkit import gradients
+from rnnkit.forcing import OutputRNN, free_running, scheduled_inputs, shifted
+
+
+@pytest.fixture
+def setting():
+    rng = np.random.default_rng(0)
+    net = OutputRNN.create(4, 5, 3, rng)
+    return net, rng.normal(size=(8, 2, 4)), rng.integers(0, 3, (8, 2)), rng.integers(0, 3, 2)
+
+
+def test_gradients_agree_with_central_differences(setting):
+    net, x, y, first = setting
+    y_prev = shifted(y, first)
+    _, g = net.loss_and_gradients(x, y_prev, y)
+    gradients.check(lambda: net.loss_and_gradients(x, y_prev, y)[0], net.parameters(), g)
+
+
+def test_all_steps_at_once_equal_the_loop(setting):
+    net, x, y, first = setting
+    before = shifted(y, first)
+    at_once = net.logits(x, before)
+    for t in range(len(x)):
+        np.testing.assert_allclose(at_once[t], net.logits(x[t], before[t]), rtol=1e-12)
+
+
+def test_shifted_targets_start_with_the_first_and_drop_the_last(setting):
+    _, _, y, first = setting
+    np.testing.assert_array_equal(shifted(y, first), np.vstack([first, y[:-1]]))
+
+
+def test_free_running_feeds_back_its_own_predictions(setting):
+    net, x, _, first = setting
+    said = free_running(net, x, first)
+    np.testing.assert_array_equal(net.logits(x, shifted(said, first)).argmax(-1), said)
+
+
+def test_scheduled_sampling_with_probability_zero_is_teacher_forcing(setting):
+    net, x, y, first = setting
+    fed = scheduled_inputs(net, x, y, first, 0.0, np.random.default_rng(1))
+    np.testing.assert_array_equal(fed, shifted(y, first))
+
+
+def test_scheduled_sampling_feeds_own_draws_about_as_often_as_asked():
+    rng = np.random.default_rng(0)
+    net = OutputRNN.create(2, 3, 2, rng)
+    net.b_y[:] = [50.0, -50.0]  # always says 0
+    x, y = rng.normal(size=(500, 4, 2)), np.ones((500, 4), np.int64)
+    fed = scheduled_inputs(net, x, y, np.ones(4, np.int64), 0.3, np.random.default_rng(2))
+    assert 0.27 < (fed[1:] == 0).mean() < 0.33  # 1996 coins of 0.3: a standard deviation is 0.01
+
+
+def test_a_probability_out_of_range_is_refused(setting):
+    net, x, y, first = setting
+    with pytest.raises(ValueError, match=r"own must be a probability in \[0, 1\], got 1.5"):
+        scheduled_inputs(net, x, y, first, 1.5, np.random.default_rng(0))

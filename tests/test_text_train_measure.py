@@ -1,0 +1,81 @@
+"""Vocabulary, optimiser and measures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rnnkit.measure import growth_exponent, median_seconds, peak_memory
+from rnnkit.text import Vocabulary, columns
+from rnnkit.train import Adam
+
+
+def test_text_survives_the_round_trip():
+    vocabulary = Vocabulary.of("abracadabra")
+    assert vocabulary.symbols == ("a", "b", "c", "d", "r")
+    assert vocabulary.decode(vocabulary.encode("cadabra")) == "cadabra"
+
+
+def test_unknown_symbols_and_indices_are_named():
+    with pytest.raises(ValueError, match="'z' is not in this vocabulary of 2 symbols"):
+        Vocabulary.of("ab").encode("abz")
+    with pytest.raises(ValueError, match=r"indices must lie in 0 \.\. 1, got -1"):
+        Vocabulary.of("ab").decode([0, -1])
+    with pytest.raises(ValueError, match="each once"):
+        Vocabulary(("a", "a"))
+
+
+def test_columns_continue_from_row_to_row():
+    cut = columns(np.arange(11), 3)
+    np.testing.assert_array_equal(cut, [[0, 3, 6], [1, 4, 7], [2, 5, 8]])
+    with pytest.raises(ValueError, match="batch_size must not exceed the length 2, got 3"):
+        columns(np.arange(2), 3)
+
+
+def test_adam_takes_the_steps_of_torch():
+    import torch
+
+    rng = np.random.default_rng(0)
+    start, pulls = rng.normal(size=5), rng.normal(size=(20, 5))
+    ours, theirs = {"w": start.copy()}, torch.tensor(start, requires_grad=True)
+    adam, reference = Adam(lr=0.01), torch.optim.Adam([theirs], lr=0.01)
+    for pull in pulls:
+        adam.step(ours, {"w": pull})
+        theirs.grad = torch.tensor(pull)
+        reference.step()
+    np.testing.assert_allclose(ours["w"], theirs.detach().numpy(), rtol=1e-12)
+
+
+def test_a_gradient_that_is_not_finite_moves_nothing():
+    parameters = {"a": np.zeros(2), "b": np.zeros(2)}
+    with pytest.raises(ValueError, match="gradient of 'b' is not finite"):
+        Adam().step(parameters, {"a": np.ones(2), "b": np.array([1.0, np.nan])})
+    assert not parameters["a"].any()
+    with pytest.raises(ValueError, match="no gradient for parameter 'b'"):
+        Adam().step(parameters, {"a": np.ones(2)})
+    with pytest.raises(ValueError, match="lr must be positive, got 0"):
+        Adam(lr=0)
+
+
+def test_peak_memory_counts_what_is_alive_at_once():
+    def two_after_another():
+        for _ in range(2):
+            np.ones(100_000)
+
+    def both():
+        return np.ones(100_000), np.ones(100_000)
+
+    assert 0.8e6 <= peak_memory(two_after_another) < 0.9e6
+    assert 1.6e6 <= peak_memory(both) < 1.7e6
+
+
+def test_the_growth_of_a_square_is_two():
+    assert growth_exponent([1, 2, 4, 8], [3, 12, 48, 192]) == pytest.approx(2)
+    with pytest.raises(ValueError, match="at least two positive points"):
+        growth_exponent([1], [1])
+
+
+def test_times_come_one_for_each_function():
+    assert len(median_seconds([lambda: None, lambda: None], repeats=1)) == 2
+    with pytest.raises(ValueError, match="repeats must be a positive int, got 0"):
+        median_seconds([lambda: None], repeats=0)
