@@ -1,6 +1,6 @@
 # Thin on purpose: every line can be run by hand. `make help` lists what there is.
 PYTHON ?= python3
-PORT ?= 8000
+PORT ?=
 PYTEST_ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
@@ -23,8 +23,8 @@ book: html serve  ## build the book and serve it on this machine
 html: $(READY)  ## build the book into _build/html
 	$(BIN)/python scripts/book.py build
 
-serve: $(READY)  ## serve the book that was built (PORT=8000)
-	$(BIN)/python scripts/book.py serve --port $(PORT)
+serve: $(READY)  ## serve the book that was built (PORT=8080)
+	$(BIN)/python scripts/book.py serve $(if $(PORT),--port $(PORT))
 
 lab: $(READY)  ## open the exercises in JupyterLab
 	@echo "Opening JupyterLab in exercises/ (Ctrl-C twice ends it) ..."

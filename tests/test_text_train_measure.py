@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rnnkit.measure import growth_exponent, median_seconds, peak_memory
+from rnnkit.measure import best_seconds, growth_exponent, peak_memory
 from rnnkit.text import Vocabulary, columns
 from rnnkit.train import Adam
 
@@ -76,6 +76,6 @@ def test_the_growth_of_a_square_is_two():
 
 
 def test_times_come_one_for_each_function():
-    assert len(median_seconds([lambda: None, lambda: None], repeats=1)) == 2
+    assert len(best_seconds([lambda: None, lambda: None], repeats=1)) == 2
     with pytest.raises(ValueError, match="repeats must be a positive int, got 0"):
-        median_seconds([lambda: None], repeats=0)
+        best_seconds([lambda: None], repeats=0)

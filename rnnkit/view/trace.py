@@ -16,9 +16,9 @@ NINE_LINES: tuple[tuple[int, str, str], ...] = (
     (3, "dW_y += h_tᵀ do_t", "W_y collects its share of step {t}."),
     (4, "dh_t += do_t W_yᵀ", "The scores pass it to the state, which adds it to what came back from later steps."),
     (5, "dW_x += x_tᵀ dz_t", "Through the slope of the tanh, dz_t = dh_t ⊙ (1 − h_t²), and W_x collects."),
-    (6, "dW_h += h_t₋₁ᵀ dz_t", "W_h collects, with the former state on its left."),
+    (6, "dW_h += h_{t−1}ᵀ dz_t", "W_h collects, with the former state on its left."),
     (7, "dx_t = dz_t W_xᵀ", "The input gets its gradient; below it another layer could lie."),
-    (8, "dh_t₋₁ = dz_t W_hᵀ", "What is left goes one step back in time."),
+    (8, "dh_{t−1} = dz_t W_hᵀ", "What is left goes one step back in time."),
     (9, "end", "Every weight has collected all its shares."),
 )
 """Line number, text, and what happens there (lecture S, slide *BackPropagation Through Time*, for row vectors)."""

@@ -1,0 +1,151 @@
+"""Build the book and show it: ``python scripts/book.py build`` and ``python scripts/book.py serve``.
+
+``build`` executes the pages (those whose code, library or environment has changed) and writes ``_build/html``. Any
+warning fails it: a broken reference, a picture without alt text, a cell that raises. With nothing changed since the
+last build it does nothing. ``serve`` shows the result on this machine alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import time
+import webbrowser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "book"))
+
+from coursebook import inputs  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
+
+SETTINGS = ("_config.yml", "_toc.yml", "references.bib", "constraints.txt")
+PAGES = ("index.md", "chapters", "exercises", "reference")
+"""What a book is made of, below its own folder; the library and the extension come on top."""
+
+FIXED = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "1767225600"}
+"""So that the same sources give the same pages: order of sets, dates inside figures."""
+
+FIRST_PORT = 8000
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="book.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--source", type=Path, default=ROOT, help="folder with _config.yml and _toc.yml")
+    commands = parser.add_subparsers(dest="command", required=True)
+    build_parser = commands.add_parser("build", help="execute the pages and write _build/html")
+    build_parser.add_argument("--force", action="store_true", help="build although nothing has changed")
+    serve_parser = commands.add_parser("serve", help="show _build/html on this machine")
+    serve_parser.add_argument("--port", type=int, help=f"this port; default: the first free one from {FIRST_PORT} on")
+    serve_parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    options = parser.parse_args(arguments)
+    source = options.source.resolve()
+    if options.command == "build":
+        return build(source, force=options.force)
+    return serve(source / "_build" / "html", options.port, browser=not options.no_browser)
+
+
+def build(source: Path, *, force: bool = False) -> int:
+    """Build the book in ``source``; return 0 where there is a complete book without a warning afterwards."""
+    if not (source / "_toc.yml").is_file():
+        print(f"There is no book in {source}: it has no _toc.yml", file=sys.stderr)
+        return 2
+    output = source / "_build" / "html"
+    stamp = source / "_build" / "built-from"
+    state = state_of(source)
+    if not force and (output / "index.html").is_file() and stamp.is_file() and stamp.read_text() == state:
+        print(f"The book is up to date: {output / 'index.html'}")
+        return 0
+    print("Building the book: pages are executed where their code or the library has changed …", flush=True)
+    stamp.unlink(missing_ok=True)
+    started = time.perf_counter()
+    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command = [*jupyter_book, "build", str(source), "-n", "-W", "--keep-going"]
+    code = subprocess.run(command, env={**FIXED, **os.environ}, check=False).returncode
+    seconds = time.perf_counter() - started
+    if code:
+        # Sphinx reads a page again only after a change, and so would not repeat its warnings: let it forget them all
+        shutil.rmtree(source / "_build" / ".doctrees", ignore_errors=True)
+        print(f"The book was NOT built ({seconds:.0f} s): see the messages above.", file=sys.stderr)
+        return 1
+    stamp.write_text(state)
+    print(f"The book was built in {seconds:.0f} s, without a warning: {output / 'index.html'}")
+    return 0
+
+
+def state_of(source: Path) -> str:
+    """Digest everything the book in ``source`` is made from."""
+    ours = [ROOT / "rnnkit", ROOT / "book", Path(__file__)]
+    parts = [path for path in (source / name for name in SETTINGS + PAGES) if path.exists()]
+    return inputs.digest([*parts, *ours], *inputs.environment())
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves files; says nothing; lets the browser ask for newer pages after the next build."""
+
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".js": "text/javascript"}  # noqa: RUF012
+
+    def end_headers(self) -> None:
+        """Add one header to every answer."""
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  (the name is the standard library's)
+        """Keep the terminal free."""
+
+
+def server_for(folder: Path, port: int | None) -> http.server.ThreadingHTTPServer:
+    """Return a server on loopback: on ``port``, or on the first free one of a hundred.
+
+    Raises
+    ------
+    OSError
+        When no such port is free.
+    """
+    handler = functools.partial(Handler, directory=str(folder))
+    ports = [port] if port is not None else list(range(FIRST_PORT, FIRST_PORT + 100))
+    for candidate in ports:
+        try:
+            return http.server.ThreadingHTTPServer(("127.0.0.1", candidate), handler)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES) or candidate == ports[-1]:
+                raise
+    raise AssertionError("unreachable: the last port either served or raised")
+
+
+def has_display() -> bool:
+    """Tell whether a browser could show a window here."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def serve(folder: Path, port: int | None = None, *, browser: bool = True) -> int:
+    """Serve ``folder`` until Ctrl-C."""
+    if not (folder / "index.html").is_file():
+        print(f"There is no book in {folder} yet; build it first: make book", file=sys.stderr)
+        return 2
+    try:
+        server = server_for(folder, port)
+    except OSError as error:
+        wanted = "any port" if port is None else f"port {port}"
+        print(f"Cannot serve on {wanted}: {error.strerror}. Choose another with --port", file=sys.stderr)
+        return 2
+    with server:
+        address = f"http://127.0.0.1:{server.server_address[1]}/index.html"
+        print(f"The book is at {address}  (Ctrl-C to stop)", flush=True)
+        if browser and has_display():
+            webbrowser.open(address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("\nStopped.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""The book, built once and served on loopback; Chromium, where there is one."""
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+NO_CHROMIUM = "NO CHROMIUM FOUND: the pages were not tested in a browser. Install it: apt-get install chromium"
+
+# what JavaScript's navigation asks for on its own, and nobody links to
+NOT_PAGES = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html"}
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("browser") and CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(NO_CHROMIUM, pytrace=False)
+        pytest.skip(NO_CHROMIUM)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if any(NO_CHROMIUM in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.section("browser", sep="!", red=True)
+        terminalreporter.line(NO_CHROMIUM, red=True)
+
+
+@pytest.fixture(scope="session")
+def book_script():
+    """Return ``scripts/book.py`` as a module."""
+    spec = importlib.util.spec_from_file_location("book", ROOT / "scripts" / "book.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def build_book():
+    """Return a function that builds the book in a folder."""
+    return run_build
+
+
+def run_build(source):
+    command = [sys.executable, str(ROOT / "scripts" / "book.py"), "--source", str(source), "build"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """Build the book (or find it up to date) once, whichever of several test processes comes first."""
+    lock = tmp_path_factory.getbasetemp().parent / "book.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = run_build(ROOT)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return done
+
+
+@pytest.fixture(scope="session")
+def pages(built):
+    """Return every page someone wrote, as a path below the book's address."""
+    found = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html"))
+    return [path for path in found if not path.startswith(("_static/", "_modules/")) and path not in NOT_PAGES]
+
+
+@pytest.fixture(scope="session")
+def address(built, book_script):
+    """Serve the built book for as long as the tests run."""
+    server = book_script.server_for(HTML, 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Return a function that opens an address; what it complains of and asks for is kept with it."""
+    contexts = []
+
+    def open_page(address, *, width=1280, height=900, until_quiet=False, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints, page.requests = [], []
+        page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("requestfailed", lambda request: page.complaints.append(f"failed: {request.url}"))
+        page.on(
+            "response", lambda answer: answer.status >= 400 and page.complaints.append(f"{answer.status} {answer.url}")
+        )
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.goto(address, wait_until="networkidle" if until_quiet else "load")
+        page.evaluate("window.MathJax?.startup.promise.then(() => true)")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -1,0 +1,247 @@
+"""How the book is built: without a warning, once, and not at all where something is wrong."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+SCRIPT = ROOT / "scripts" / "book.py"
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """Return a function that writes a book of one notebook, set up like the course's own."""
+
+    def small_book(*cells):
+        (tmp_path / "chapters").mkdir()
+        for name in ("_config.yml", "references.bib", "constraints.txt"):
+            shutil.copy(ROOT / name, tmp_path / name)
+        shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("__pycache__"))
+        toc = {
+            "format": "jb-book",
+            "root": "index",
+            "parts": [{"numbered": True, "chapters": [{"file": "chapters/07-a"}]}],
+        }
+        (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
+        (tmp_path / "index.md").write_text("# Home\n")
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A chapter"), *cells])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, tmp_path / "chapters" / "07-a.ipynb")
+        return tmp_path
+
+    return small_book
+
+
+@pytest.mark.slow
+def test_the_book_builds_without_a_warning(built):
+    # the build itself fails on a warning; an incremental one may have had nothing to say
+    assert "up to date" in built.stdout or "without a warning" in built.stdout
+
+
+@pytest.mark.slow
+def test_a_second_build_does_nothing(built, build_book):
+    before = {path: path.stat().st_mtime_ns for path in HTML.rglob("*.html")}
+    again = build_book(ROOT)
+    assert again.returncode == 0
+    assert again.stdout.startswith("The book is up to date")
+    assert {path: path.stat().st_mtime_ns for path in HTML.rglob("*.html")} == before
+
+
+@pytest.mark.slow
+def test_a_cell_that_raises_fails_the_build_and_names_the_file(small_book, build_book):
+    done = build_book(small_book(nbformat.v4.new_code_cell("raise RuntimeError('boom')")))
+    assert done.returncode == 1
+    assert "07-a.ipynb" in done.stderr
+    assert "boom" in done.stderr
+    assert "NOT built" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_broken_reference_fails_every_build_until_it_is_mended(small_book, build_book):
+    book = small_book(nbformat.v4.new_markdown_cell("See {eq}`nowhere`."))
+    for _ in range(2):
+        done = build_book(book)
+        assert done.returncode == 1
+        assert "nowhere" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_picture_without_alt_text_fails_the_build(small_book, build_book):
+    picture = "from IPython.display import SVG\nSVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')"
+    book = small_book(nbformat.v4.new_code_cell(picture))
+    done = build_book(book)
+    assert done.returncode == 1
+    assert "07-a" in done.stderr
+    assert "picture without alt text" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_chapter_has_the_number_in_its_file_name(small_book, build_book):
+    equation = "## Section\n\n```{math}\n:label: one\nx\n```\n\n{eq}`one`"
+    book = small_book(nbformat.v4.new_markdown_cell(equation))
+    done = build_book(book)
+    assert done.returncode == 0, done.stderr
+    html = (book / "_build" / "html" / "chapters" / "07-a.html").read_text()
+    assert re.findall(r'<span class="section-number">([\d.]+) ?</span>', html)[:2] == ["7.", "7.1."]
+    assert '<span class="eqno">(7.1)' in html
+
+
+def test_a_folder_without_a_book_is_refused(tmp_path, build_book):
+    done = build_book(tmp_path)
+    assert done.returncode == 2
+    assert "it has no _toc.yml" in done.stderr
+
+
+# ---------- the built pages ----------
+
+
+class Links(HTMLParser):
+    """Collects where a page leads, and the places in it that can be led to."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.leads_to, self.anchors = [], {""}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.anchors.update(filter(None, [attributes.get("id"), attributes.get("name")]))
+        self.leads_to += [attributes[name] for name in ("href", "src") if attributes.get(name)]
+
+
+@pytest.mark.slow
+def test_every_internal_link_leads_somewhere(pages):
+    links = {path: Links((HTML / path).read_text("utf8")) for path in pages}
+    broken = []
+    for path in pages:
+        for link in links[path].leads_to:
+            if re.match(r"[a-z]+:", link):
+                continue
+            target, anchor = urldefrag(urljoin(path, link))
+            target = unquote(target.split("?")[0]) or path
+            if not (HTML / target).is_file() or (target in links and unquote(anchor) not in links[target].anchors):
+                broken.append((path, link))
+    assert broken == []
+
+
+@pytest.mark.slow
+def test_every_module_of_the_library_is_in_the_reference(pages):
+    html = (HTML / "reference" / "rnnkit.html").read_text("utf8")
+    for path in sorted((ROOT / "rnnkit").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if path.name.startswith("_") or module.startswith(("rnnkit.check.", "rnnkit.grade.")):
+            continue  # the insides of the checks and of the grader
+        assert f'id="module-{module}"' in html, module
+
+
+def test_every_notebook_is_in_the_contents():
+    written = set(re.findall(r"file: (\S+)", (ROOT / "_toc.yml").read_text()))
+    for folder in ("chapters", "exercises"):
+        for path in (ROOT / folder).glob("*.ipynb"):
+            assert f"{folder}/{path.stem}" in written
+
+
+# ---------- what a page depends on ----------
+
+
+@pytest.fixture
+def inputs(book_script):
+    return book_script.inputs
+
+
+@pytest.fixture
+def library(tmp_path):
+    library = tmp_path / "rnnkit"
+    library.mkdir()
+    (library / "cells.py").write_text("one")
+    (tmp_path / "constraints.txt").write_text("numpy==2.4")
+    return library
+
+
+def test_a_change_of_the_library_changes_the_key(inputs, library, tmp_path):
+    before = inputs.execution_key(tmp_path, library)
+    (library / "cells.py").write_text("two")
+    assert inputs.execution_key(tmp_path, library) != before
+
+
+def test_a_change_of_the_constraints_changes_the_key(inputs, library, tmp_path):
+    before = inputs.execution_key(tmp_path, library)
+    (tmp_path / "constraints.txt").write_text("numpy==2.5")
+    assert inputs.execution_key(tmp_path, library) != before
+
+
+def test_a_renamed_module_changes_the_key(inputs, library, tmp_path):
+    before = inputs.execution_key(tmp_path, library)
+    (library / "cells.py").rename(library / "units.py")
+    assert inputs.execution_key(tmp_path, library) != before
+
+
+def test_compiled_files_and_times_do_not_change_the_key(inputs, library, tmp_path):
+    before = inputs.execution_key(tmp_path, library)
+    (library / "__pycache__").mkdir()
+    (library / "__pycache__" / "cells.pyc").write_text("compiled")
+    os.utime(library / "cells.py", (1, 1))
+    assert inputs.execution_key(tmp_path, library) == before
+
+
+def test_caches_of_long_ago_are_removed(inputs, tmp_path):
+    class App:
+        outdir, srcdir = tmp_path / "html", tmp_path
+
+    class Config:
+        nb_execution_cache_path = ""
+
+    caches = tmp_path / "executed"
+    for age, name in enumerate(("newest", "newer", "old", "oldest")):
+        (caches / name).mkdir(parents=True)
+        os.utime(caches / name, (1000 - age, 1000 - age))
+    inputs.choose_cache(App, Config)
+    assert {path.name for path in caches.iterdir()} == {Path(Config.nb_execution_cache_path).name, "newest", "newer"}
+
+
+# ---------- serving ----------
+
+
+def test_ctrl_c_ends_serving_cleanly(tmp_path):
+    html = tmp_path / "_build" / "html"
+    html.mkdir(parents=True)
+    (html / "index.html").write_text("hello")
+    command = [sys.executable, str(SCRIPT), "--source", str(tmp_path), "serve", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
+        first = serving.stdout.readline()
+        serving.send_signal(signal.SIGINT)
+        rest, complaints = serving.communicate(timeout=20)
+    assert re.match(r"The book is at http://127\.0\.0\.1:8\d+/index\.html", first)
+    assert (serving.returncode, rest.strip(), complaints) == (0, "Stopped.", "")
+
+
+def test_a_port_in_use_is_passed_over(tmp_path, book_script, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(book_script, "FIRST_PORT", taken.getsockname()[1])
+        with book_script.server_for(tmp_path, None) as server:
+            assert server.server_address[1] > taken.getsockname()[1]
+
+
+def test_a_port_asked_for_but_in_use_is_named(tmp_path, book_script, capsys):
+    (tmp_path / "index.html").write_text("hello")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert book_script.serve(tmp_path, port, browser=False) == 2
+    assert f"Cannot serve on port {port}" in capsys.readouterr().err
+
+
+def test_serving_before_building_says_what_to_do(tmp_path, book_script, capsys):
+    assert book_script.serve(tmp_path, browser=False) == 2
+    assert "make book" in capsys.readouterr().err
