@@ -200,4 +200,4 @@ def scheduled_inputs(
         logits = net.logits(x[t], y_prev[t])
         draw = (logits + rng.gumbel(size=logits.shape)).argmax(-1)
         y_prev[t + 1] = np.where(rng.random(len(draw)) < own, draw, y_prev[t + 1])
-    return y_prev
+    return np.asarray(y_prev)
