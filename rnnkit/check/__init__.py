@@ -1,0 +1,169 @@
+"""Feedback for the learner: ``check("05.1a", bptt)`` tells at once what is right, or what is wrong.
+
+An exercise is a *probe*: what to call with which random inputs, and which values to look at. :func:`check` compares
+them with stored values at three public seeds; :func:`emit` only publishes them, for a grader that compares outside
+this process. Nothing here holds an answer, and nothing needs more than NumPy.
+
+``exercise`` says what an exercise is · ``values`` carries arrays as JSON and finds differences · ``feedback`` words
+them · ``ex05_bptt`` and its like define the exercises of one notebook, ``golden/`` their stored values.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rnnkit.check import ex05_bptt
+from rnnkit.check.exercise import Answer, Exercise, fresh
+from rnnkit.check.feedback import NotRightYet, diagnose, load_golden, untouched_randomness
+from rnnkit.check.values import MIME, FormError, encode, to_arrays
+
+__all__ = [
+    "MIME",
+    "Exercise",
+    "FormError",
+    "NotRightYet",
+    "UnknownExercise",
+    "check",
+    "emit",
+    "exercise",
+    "exercises",
+    "generator",
+    "hint",
+    "notebooks",
+    "run_probe",
+]
+
+_NOTEBOOKS: Mapping[str, tuple[Exercise, ...]] = {"05-bptt": ex05_bptt.EXERCISES}
+
+
+class UnknownExercise(ValueError):  # noqa: N818 -- it reads better in a learner's notebook
+    """There is no exercise, or no notebook, of that name."""
+
+
+def notebooks() -> tuple[str, ...]:
+    """Return the names of all notebooks with exercises."""
+    return tuple(_NOTEBOOKS)
+
+
+def exercises(notebook: str) -> tuple[Exercise, ...]:
+    """Return the exercises of ``notebook``, such as ``"05-bptt"``, in their order.
+
+    Raises
+    ------
+    UnknownExercise
+        When there is no such notebook.
+    """
+    if notebook not in _NOTEBOOKS:
+        raise UnknownExercise(_unknown("notebook", notebook, list(_NOTEBOOKS)))
+    return _NOTEBOOKS[notebook]
+
+
+def exercise(exercise_id: str) -> Exercise:
+    """Return the exercise ``exercise_id``, such as ``"05.1a"``.
+
+    Raises
+    ------
+    UnknownExercise
+        Naming the nearest one and all others.
+    """
+    return _found(exercise_id)[1]
+
+
+def _found(exercise_id: str) -> tuple[str, Exercise]:
+    known = {one.id: (notebook, one) for notebook, all_of_it in _NOTEBOOKS.items() for one in all_of_it}
+    if not isinstance(exercise_id, str) or exercise_id not in known:
+        raise UnknownExercise(_unknown("exercise", exercise_id, list(known)))
+    return known[exercise_id]
+
+
+def _unknown(what: str, name: object, known: list[str]) -> str:
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    return f"there is no {what} {name!r}: {meant}There are {', '.join(known)}"
+
+
+def hint(exercise_id: str, strength: int = 1) -> str:
+    """Return a hint, from 1 (a nudge) to 3 (nearly the answer).
+
+    Raises
+    ------
+    UnknownExercise
+        When there is no such exercise.
+    ValueError
+        When ``strength`` is not 1, 2 or 3.
+    """
+    hints = exercise(exercise_id).hints
+    if strength not in range(1, len(hints) + 1):
+        raise ValueError(f"strength must be 1, 2 or 3, got {strength!r}")
+    return hints[strength - 1]
+
+
+def generator(exercise_id: str, seed: int) -> np.random.Generator:
+    """Return the generator that all random inputs of an exercise come from."""
+    return np.random.default_rng([seed, *exercise_id.encode()])
+
+
+def run_probe(
+    exercise: Exercise, answer: Answer, seed: int, given: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Call ``answer`` as the exercise wants it and return the values to look at.
+
+    Raises
+    ------
+    Exception
+        Whatever the answer raises.
+    FormError
+        When it returns something of another form than the exercise asks for.
+    """
+    return to_arrays(exercise.probe(answer, generator(exercise.id, seed), fresh(given or {})))
+
+
+def check(exercise_id: str, answer: Answer) -> None:
+    """Tell whether ``answer`` solves an exercise; print ``✓`` and its points where it does.
+
+    Parameters
+    ----------
+    exercise_id
+        Such as ``"05.1a"``.
+    answer
+        The function itself, not what it returns.
+
+    Raises
+    ------
+    NotRightYet
+        An ``AssertionError`` that says what is wrong.
+    UnknownExercise
+        When there is no such exercise.
+    """
+    notebook, one = _found(exercise_id)
+    with untouched_randomness():
+        wrong = diagnose(one, answer, load_golden(notebook)[one.id], run_probe)
+    if wrong:
+        raise NotRightYet(f"✗ {one.id}: {wrong}")
+    print(f"✓ {one.id}: {one.points} point{'s' if one.points != 1 else ''}")
+
+
+def emit(exercise_id: str, answer: Answer, seed: int, given: Mapping[str, np.ndarray] | None = None) -> None:
+    """Publish the answer's values at ``seed``, without a verdict: what a check cell does while it is graded.
+
+    One message of type :data:`MIME` leaves the kernel. It holds the exercise's id, the seed, and the values or, where
+    the answer raised, the error.
+
+    Raises
+    ------
+    UnknownExercise
+        When there is no such exercise.
+    """
+    from IPython.display import publish_display_data
+
+    one = exercise(exercise_id)
+    bundle: dict[str, Any] = {"id": one.id, "seed": str(seed)}
+    try:
+        bundle["values"] = encode(run_probe(one, answer, seed, given))
+    except (Exception, SystemExit) as error:
+        bundle["error"] = f"{type(error).__name__}: {error}"[:500]
+    publish_display_data({MIME: bundle})
