@@ -28,7 +28,7 @@ serve: $(READY)  ## serve the book that was built (PORT=8080)
 
 lab: $(READY)  ## open the exercises in JupyterLab
 	@echo "Opening JupyterLab in exercises/ (Ctrl-C twice ends it) ..."
-	cd exercises && ../$(BIN)/jupyter lab
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/exercises
 
 test: $(READY)  ## run all tests (PYTEST_ARGS="-k bptt" for some)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
