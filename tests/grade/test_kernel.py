@@ -1,0 +1,85 @@
+"""Through the notebook's runner, with a master of one exercise: what the kernel may do and what it may not."""
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rnnkit.grade.kernel import GradingKernel, KernelError
+from rnnkit.grade.limits import Limits
+
+FAST = Limits(cell_seconds=1, output_mb=1)
+
+
+@pytest.fixture
+def kernel():
+    made = GradingKernel(FAST, time.monotonic() + 60)
+    yield made
+    made.stop()
+
+
+def messages(kernel, source):
+    """The kinds of all messages of a cell that get through."""
+    cell = kernel.execute_cell_input(source)
+    kernel.await_reply(cell)
+    kinds, idle = [], False
+    while not idle:
+        message = kernel.get_message("iopub")
+        if message["parent_header"]["msg_id"] == cell:
+            kinds.append(message["msg_type"])
+            idle = message["content"].get("execution_state") == "idle"
+    return kinds
+
+
+def test_a_cell_runs_and_its_error_comes_back(kernel):
+    assert kernel.run("x = 1") == ""
+    assert kernel.run("x / 0") == "ZeroDivisionError: division by zero"
+    assert kernel.run("assert x == 1") == ""
+
+
+def test_a_cell_past_its_time_is_interrupted_and_keeps_the_kernel(kernel):
+    assert kernel.run("x = 1\nwhile True: pass") == "ran longer than 1 s"
+    assert kernel.run("assert x == 1") == ""
+
+
+def test_the_notebooks_time_bounds_every_cell(kernel):
+    kernel.notebook_deadline = time.monotonic()
+    assert kernel.run("while True: pass") == "the notebook ran longer than 240 s"
+
+
+def test_a_flood_of_output_stops_the_cell(kernel):
+    assert kernel.run("while True: print('x' * 10_000, flush=True)") == "printed more than 1 MB"
+    assert kernel.run("1") == ""
+
+
+def test_a_message_too_large_to_receive_costs_only_itself(kernel):
+    assert kernel.run("print('x' * 40_000_000)") == ""
+    assert messages(kernel, "1 / 0") == ["status", "error", "status"]
+
+
+def test_a_dead_kernel_is_noticed_at_once(kernel):
+    with pytest.raises(KernelError, match="ended"):
+        kernel.run("import os; os._exit(0)")
+    assert not kernel.is_alive()
+
+
+def test_pictures_and_streams_are_dropped(kernel):
+    source = "print(1)\nfrom IPython.display import Image, display\ndisplay(Image(b'', format='png'))\n2"
+    assert messages(kernel, source) == ["status", "status"]
+
+
+def test_stopping_ends_what_the_notebook_started_and_removes_its_folder():
+    kernel = GradingKernel(FAST, time.monotonic() + 60)
+    kernel.run("import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1e5)'])")
+    (child,) = psutil.Process(kernel.pid).children()
+    kernel.stop()
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert not Path(kernel.folder).exists()
+    kernel.stop()
+
+
+def test_the_kernel_works_in_a_private_empty_folder_with_this_python(kernel):
+    assert kernel.run(f"import os, sys\nassert os.listdir() == [] and os.environ['HOME'] != {str(Path.home())!r}") == ""
+    assert kernel.run(f"assert sys.prefix == {sys.prefix!r}") == ""
