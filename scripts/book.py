@@ -13,6 +13,7 @@ import functools
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -135,12 +136,13 @@ def serve(folder: Path, port: int | None = None, *, browser: bool = True) -> int
         wanted = "any port" if port is None else f"port {port}"
         print(f"Cannot serve on {wanted}: {error.strerror}. Choose another with --port", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would be deaf to Ctrl-C
     with server:
         address = f"http://127.0.0.1:{server.server_address[1]}/index.html"
-        print(f"The book is at {address}  (Ctrl-C to stop)", flush=True)
-        if browser and has_display():
-            webbrowser.open(address)
         try:
+            print(f"The book is at {address}  (Ctrl-C to stop)", flush=True)
+            if browser and has_display():
+                webbrowser.open(address)
             server.serve_forever()
         except KeyboardInterrupt:
             print("\nStopped.")

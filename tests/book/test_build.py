@@ -222,7 +222,10 @@ def test_ctrl_c_ends_serving_cleanly(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
         first = serving.stdout.readline()
         serving.send_signal(signal.SIGINT)
-        rest, complaints = serving.communicate(timeout=20)
+        try:
+            rest, complaints = serving.communicate(timeout=20)
+        finally:
+            serving.kill()
     assert re.match(r"The book is at http://127\.0\.0\.1:8\d+/index\.html", first)
     assert (serving.returncode, rest.strip(), complaints) == (0, "Stopped.", "")
 
