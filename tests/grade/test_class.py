@@ -14,7 +14,7 @@ def graded(corpus, master_path, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("class")
     cases = corpus.make_class(folder / "class")
-    options = ["--master", master_path, "--out", folder / "grades", "--timeout-cell", 6, "--workers", 2]
+    options = ["--master", master_path, "--out", folder / "grades", "--timeout-cell", 12, "--workers", 2]
     assert main(["grade", str(folder / "class"), *map(str, options)]) == 0
     book = Gradebook(folder / "grades/gradebook.db")
     return cases, {one.student: book.find(one).result for one in find([folder / "class"])}
