@@ -130,12 +130,43 @@ class OutputRNN(HasParameters):
         }
 
 
+@dataclass
+class CountTable:
+    """The job of this table: be the baseline that learns nothing but how often each class followed each pair.
+
+    It answers a pair (input symbol, previous class) with the class that followed it most often in the training data,
+    and is fed like an :class:`OutputRNN`.
+
+    Parameters
+    ----------
+    counts
+        How often class ``c`` followed symbol ``i`` and previous class ``r``, shape ``(I, V, V)``.
+    """
+
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, symbols: np.ndarray, y_prev: np.ndarray, y: np.ndarray, num_symbols: int, num_classes: int) -> Self:
+        """Count over arrays of one shape: symbols, previous classes and classes, all integers."""
+        counts = np.zeros((num_symbols, num_classes, num_classes))
+        np.add.at(counts, (symbols, y_prev, y), 1)
+        return cls(counts)
+
+    def logits(self, x: np.ndarray, y_prev: np.ndarray) -> np.ndarray:
+        """Return the counts, shape ``(..., V)``, for inputs ``(..., I)`` that are unit vectors."""
+        return np.asarray(self.counts[x.argmax(axis=-1), y_prev])
+
+    def knows(self, x: np.ndarray, y_prev: np.ndarray) -> np.ndarray:
+        """Tell which pairs have occurred at all, shape ``(...)``."""
+        return np.asarray(self.logits(x, y_prev).sum(axis=-1) > 0)
+
+
 def shifted(y: Array, first: Array) -> Array:
     """Return the targets one step late, ``y_prev[t] = y[t-1]``, with ``first`` of shape ``(B,)`` in front."""
     return namespace(y).concatenate([first[None], y[:-1]])
 
 
-def free_running(net: OutputRNN, x: Array, first: Array) -> Array:
+def free_running(net: OutputRNN | CountTable, x: Array, first: Array) -> Array:
     """Let the network feed on its own most likely outputs.
 
     Parameters
@@ -191,7 +222,8 @@ def scheduled_inputs(
 
     References
     ----------
-    Bengio, Vinyals, Jaitly and Shazeer (2015), *Scheduled sampling for sequence prediction with recurrent networks*.
+    Bengio, Vinyals, Jaitly and Shazeer (2015), *Scheduled sampling for sequence prediction with recurrent
+    neural networks*.
     """
     if not 0 <= own <= 1:
         raise ValueError(f"own must be a probability in [0, 1], got {own}")

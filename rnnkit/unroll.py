@@ -351,7 +351,11 @@ def _check_inputs(cell: Cell, x: Array, h0: Array | None, mask: Array | None) ->
     steps, batch, _ = x.shape
     if steps == 0 or batch == 0:
         raise ValueError(f"x must hold at least one step and one sequence, got shape {tuple(x.shape)}")
-    dtype = next(iter(cell.parameters().values())).dtype
+    parameter = next(iter(cell.parameters().values()))
+    if namespace(parameter) is not xp:
+        kinds = type(x).__name__, type(parameter).__name__
+        raise TypeError(f"x is a {kinds[0]} but the cell's parameters are of type {kinds[1]}; convert one of them")
+    dtype = parameter.dtype
     if not is_floating(x):
         raise TypeError(f"x must be floating point, got {x.dtype}; turn class numbers into vectors with one_hot")
     if x.dtype != dtype:

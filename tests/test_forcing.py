@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnkit import gradients
-from rnnkit.forcing import OutputRNN, free_running, scheduled_inputs, shifted
+from rnnkit.forcing import CountTable, OutputRNN, free_running, scheduled_inputs, shifted
 
 
 @pytest.fixture
@@ -61,3 +61,12 @@ def test_a_probability_out_of_range_is_refused(setting):
     net, x, y, first = setting
     with pytest.raises(ValueError, match=r"own must be a probability in \[0, 1\], got 1.5"):
         scheduled_inputs(net, x, y, first, 1.5, np.random.default_rng(0))
+
+
+def test_the_table_answers_each_pair_with_what_followed_it_most_often():
+    symbols, before, after = np.array([0, 0, 0, 1]), np.array([1, 1, 1, 0]), np.array([2, 2, 0, 1])
+    table = CountTable.of(symbols, before, after, num_symbols=2, num_classes=3)
+    x = np.eye(2)[[0, 1, 1]]
+    np.testing.assert_array_equal(table.logits(x, np.array([1, 0, 2])).argmax(-1)[:2], [2, 1])
+    np.testing.assert_array_equal(table.knows(x, np.array([1, 0, 2])), [True, True, False])
+    np.testing.assert_array_equal(free_running(table, x[:2, None], np.array([1]))[0], [2])

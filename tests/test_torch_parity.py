@@ -120,3 +120,8 @@ def test_the_orthogonal_start_agrees_with_torch_in_kind():
         torch.empty(6, 6, dtype=torch.float64), generator=torch.Generator().manual_seed(0)
     )
     np.testing.assert_allclose(torch.linalg.svdvals(theirs).numpy(), 1, rtol=1e-12)
+
+
+def test_a_cell_of_arrays_refuses_tensors_and_says_so(network):
+    with pytest.raises(TypeError, match="x is a Tensor but the cell's parameters are of type ndarray"):
+        unroll(network.cell, torch.from_numpy(network.x))
