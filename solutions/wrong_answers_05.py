@@ -61,6 +61,14 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             'grads["x"][t] =',
             'grads["x"][T - 1 - t] =',
         ),
+        Mutant("the factor 1 − h² is written (1 − h)²", "(1 - h[t + 1] ** 2)", "(1 - h[t + 1]) ** 2"),
+        Mutant(
+            "the factor is 1 − tanh²(h_t); h_t is a tanh already", "(1 - h[t + 1] ** 2)", "(1 - np.tanh(h[t + 1]) ** 2)"
+        ),
+        Mutant("the gradient of W_h is transposed", "h[t].T @ dz ", "dz.T @ h[t] "),
+        Mutant("the inputs get theirs from ∂L/∂h_t instead of ∂L/∂z_t", "= dz @ W_x.T", "= dh @ W_x.T"),
+        Mutant("∂L/∂h_t is carried back instead of ∂L/∂z_t", "carried = dz @ W_h.T", "carried = dh @ W_h.T"),
+        Mutant("the loop never reaches the first step", "in reversed(range(T))", "in reversed(range(1, T))"),
         Mutant("h_0 gets the gradient of h_1 (one step short)", 'grads["h0"] = carried', 'grads["h0"] = dh'),
         Mutant("h_0 gets the gradient of z_1, not yet multiplied by W_hᵀ", 'grads["h0"] = carried', 'grads["h0"] = dz'),
     ),

@@ -72,7 +72,7 @@ def _probe_name_the_bug(answer: Answer, rng: np.random.Generator, given: Arrays)
         problem = {**{name: here[name] for name in ("x", "y", "h0")}, "params": {n: here[n] for n in PARAMETERS}}
         name = answer(problem, {name: here[f"wrong {name}"] for name in GRADIENTS})
         if not isinstance(name, str):
-            raise FormError(f"name_the_bug must return one of BUGS, got {name!r}")
+            raise FormError(f"name_the_bug must return one of BUGS, got {name!r}: do none of your wrong versions fit?")
         found.append(BUGS.index(name) if name in BUGS else -1)
     return {"case": np.array(found, dtype=np.int64)}
 
@@ -215,7 +215,7 @@ def _probe_teacher_forced_loss(answer: Answer, rng: np.random.Generator, given: 
         x, y, params = _draw_output_net(rng, T)
         uses = [1]
         watched = {name: _Watched.of(array, uses) for name, array in params.items()}
-        answer(_Watched.of(x, uses), y, watched)
+        answer(_Watched.of(x, uses), _Watched.of(y, uses), watched)
         work.append(uses[0])
     return {"loss": loss, "logits": logits, "T = 30 takes no more operations than T = 3": work[0] == work[1]}
 

@@ -140,7 +140,8 @@ def test_a_wrong_name_for_the_bug_is_told_in_words(master):
     words = told("05.2", lambda *case: {"transposed": "who", "ascent": "knows"}.get(right(*case), right(*case)))
     assert words.startswith("case ")
     assert ": you say none of them, it is “" in words
-    assert told("05.2", lambda *a: None) == "name_the_bug must return one of BUGS, got None"
+    told_none = "name_the_bug must return one of BUGS, got None: do none of your wrong versions fit?"
+    assert told("05.2", lambda *a: None) == told_none
 
 
 @pytest.mark.parametrize("answer", [3, None, {"W_h": 1}, (0.5, {})])
