@@ -79,3 +79,25 @@ def check_shape(name: str, array: Array, shape: tuple[int | None, ...], legend: 
     if len(got) != len(shape) or any(want not in (None, have) for have, want in zip(got, shape, strict=True)):
         wanted = ", ".join("any" if n is None else str(n) for n in shape)
         raise ValueError(f"{name} must have shape {legend} = ({wanted}), got {got}")
+
+
+def check_mask(mask: Array, shape: tuple[int, ...], legend: str) -> None:
+    """Hold a mask to its shape and to booleans.
+
+    Raises
+    ------
+    ValueError
+        When the shape differs.
+    TypeError
+        When the mask is not boolean.
+    """
+    check_shape("mask", mask, shape, legend)
+    if str(mask.dtype).removeprefix("torch.") != "bool":
+        raise TypeError(f"mask must be boolean, got {mask.dtype}; write mask != 0")
+
+
+def take_last(array: Array, index: Array) -> Array:
+    """Return ``array[..., index]``, one entry of the last axis for each place of the others."""
+    if is_torch(array):
+        return namespace(array).take_along_dim(array, index[..., None], dim=-1)[..., 0]
+    return np.take_along_axis(array, index[..., None], axis=-1)[..., 0]

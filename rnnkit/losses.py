@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from rnnkit.arrays import Array, check_shape, is_floating, is_torch, namespace, to_numpy, zeros
+from rnnkit.arrays import Array, check_mask, check_shape, is_floating, is_torch, namespace, take_last, to_numpy, zeros
 
 Reduction = Literal["mean", "sum"]
 
@@ -57,7 +57,7 @@ def softmax_cross_entropy(
     Raises
     ------
     TypeError
-        When the logits are not floating point or the targets not integers.
+        When the logits are not floating point, the targets not integers or the mask not boolean.
     ValueError
         When shapes do not fit, a target is out of range, nothing is left to count, or ``reduction`` is unknown.
 
@@ -75,12 +75,12 @@ def softmax_cross_entropy(
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction must be 'mean' or 'sum', got {reduction!r}")
     if mask is not None:
-        check_shape("mask", mask, tuple(targets.shape), "of the targets")
+        check_mask(mask, tuple(targets.shape), "of the targets")
         targets = xp.where(mask, targets, xp.zeros_like(targets))
     _check_range(targets, logits.shape[-1])
     log_p = log_softmax(logits)
     one_hot = _one_hot(targets, log_p)
-    losses, dlogits = -(one_hot * log_p).sum(axis=-1), xp.exp(log_p) - one_hot
+    losses, dlogits = -take_last(log_p, targets), xp.exp(log_p) - one_hot
     count = _size(targets) if mask is None else int(mask.sum())
     if count == 0:
         raise ValueError("no symbol is left to count: targets are empty or the mask is False everywhere")

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnkit.arrays import Array, check_positive_int, check_shape, is_floating, namespace, to_numpy, zeros
+from rnnkit.arrays import Array, check_mask, check_positive_int, check_shape, is_floating, namespace, to_numpy, zeros
 from rnnkit.cells import Cell, Parameters
 
 Upstream = Callable[[int, Array], Array]
@@ -134,7 +134,7 @@ def backward_steps(
     check_shape("h", h, (steps + 1, batch, cell.hidden_size), "(T+1, B, H)")
     check_shape("dh", dh, (steps, batch, cell.hidden_size), "(T, B, H)")
     if mask is not None:
-        check_shape("mask", mask, (steps, batch), "(T, B)")
+        check_mask(mask, (steps, batch), "(T, B)")
         x = _without_padding(x, mask)
     if dh_last is not None:
         check_shape("dh_last", dh_last, (batch, cell.hidden_size), "(B, H)")
@@ -242,7 +242,10 @@ def truncated_bptt(cell: Cell, x: Array, h: Array, dh: Array, k1: int, k2: int, 
     """
     xp = namespace(x)
     dx, dh0, total = xp.zeros_like(x), zeros((x.shape[1], cell.hidden_size), x), _no_gradient(cell)
+    check_shape("h", h, (x.shape[0] + 1, x.shape[1], cell.hidden_size), "(T+1, B, H)")
     check_shape("dh", dh, (x.shape[0], x.shape[1], cell.hidden_size), "(T, B, H)")
+    if mask is not None:
+        check_mask(mask, (x.shape[0], x.shape[1]), "(T, B)")
     for start, counted, end in truncation_windows(x.shape[0], k1, k2):
         immediate = xp.zeros_like(dh[start:end])
         immediate[counted - start :] = dh[counted:end]
@@ -361,9 +364,7 @@ def _check_inputs(cell: Cell, x: Array, h0: Array | None, mask: Array | None) ->
     if x.dtype != dtype:
         raise TypeError(f"x is {x.dtype} but the cell's parameters are {dtype}; convert one of them")
     if mask is not None:
-        check_shape("mask", mask, (steps, batch), "(T, B)")
-        if is_floating(mask) or str(mask.dtype).removeprefix("torch.") != "bool":
-            raise TypeError(f"mask must be boolean, got {mask.dtype}; write mask != 0")
+        check_mask(mask, (steps, batch), "(T, B)")
         x = _without_padding(x, mask)
     _check_finite(x)
     if h0 is None:

@@ -37,6 +37,17 @@ def test_masked_targets_are_not_looked_at():
     assert not result.dlogits[2, 1].any()
 
 
+def test_a_forbidden_symbol_costs_nothing_to_the_others():
+    loss, dlogits = softmax_cross_entropy(np.array([[0.0, 1.0, -np.inf]]), np.array([0]))
+    assert loss == pytest.approx(np.log(1 + np.e))
+    assert dlogits[0, 2] == 0
+
+
+def test_a_mask_of_numbers_is_refused():
+    with pytest.raises(TypeError, match="mask must be boolean, got int64"):
+        softmax_cross_entropy(LOGITS, TARGETS, np.ones((4, 3), np.int64))
+
+
 def test_one_hot_rows_have_a_single_one():
     rows = one_hot(TARGETS, 5, np.zeros(1, np.float32))
     assert rows.dtype == np.float32

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnkit import gradients
-from rnnkit.cells import VanillaRNN
+from rnnkit.cells import Readout, VanillaRNN
+from rnnkit.losses import softmax_cross_entropy
 from rnnkit.unroll import backward_steps, bptt, checkpointed_bptt, truncated_bptt, truncation_windows, unroll
 from tests.conftest import B, H, T, make_network
 
@@ -50,9 +51,21 @@ def test_gradients_of_unequal_lengths_agree_with_central_differences(padded):
     inputs=st.integers(1, 4),
     hidden=st.integers(1, 4),
 )
-def test_gradients_agree_with_central_differences_at_every_size(seed, steps, batch, inputs, hidden):
+def test_gradients_agree_with_a_complex_step_at_every_size(seed, steps, batch, inputs, hidden):
     net = make_network(seed, steps=steps, batch=batch, inputs=inputs, hidden=hidden, classes=3)
-    gradients.check(net.loss, net.arrays(), net.gradients(), rtol=1e-6)
+    arrays = net.arrays()
+
+    def loss_with(name):
+        def loss(moved):
+            a = {key: moved if key == name else array + 0j for key, array in arrays.items()}
+            h = unroll(VanillaRNN(a["W_x"], a["W_h"], a["b"]), a["x"], a["h0"])
+            return softmax_cross_entropy(Readout(a["W_y"], a["b_y"]).forward(h[1:]), net.y).loss
+
+        return loss
+
+    # A saturated unit has a gradient far below the loss's own rounding, which only a complex step still resolves.
+    stepped = {name: gradients.complex_step(loss_with(name), array) for name, array in arrays.items()}
+    gradients.compare(net.gradients(), stepped, rtol=1e-6)
 
 
 @pytest.mark.parametrize("garbage", [np.nan, np.inf, 1e300])
@@ -88,8 +101,6 @@ def test_the_total_gradient_of_a_state_is_what_central_differences_say(network):
     def later_losses():
         tail = unroll(network.cell, network.x[3:], start)
         states = np.concatenate([h[1:3], start[None], tail[1:]])
-        from rnnkit.losses import softmax_cross_entropy
-
         return softmax_cross_entropy(network.readout.forward(states), network.y).loss
 
     gradients.check(later_losses, {"h": start}, {"h": walked[2]}, rtol=1e-6)
@@ -127,6 +138,23 @@ def test_truncation_really_drops_something(network):
     dh, _ = network.immediate(h)
     cut = truncated_bptt(network.cell, network.x, h, dh, k1=1, k2=2).parameters["W_h"]
     assert gradients.relative_error(cut, bptt(network.cell, network.x, h, dh).parameters["W_h"]) > 1e-3
+
+
+def test_a_mask_is_heeded_window_by_window(padded):
+    h = padded.states()
+    dh, _ = padded.immediate(h)
+    cut = truncated_bptt(padded.cell, padded.x, h, dh, k1=2, k2=T, mask=padded.mask)
+    gradients.compare(named(cut), named(bptt(padded.cell, padded.x, h, dh, padded.mask)), rtol=SAME)
+
+
+def test_states_or_masks_that_are_too_long_are_refused(network):
+    h = network.states()
+    dh, _ = network.immediate(h)
+    longer = np.concatenate([h, h])
+    with pytest.raises(ValueError, match="h must have shape"):
+        truncated_bptt(network.cell, network.x, longer, dh, 1, 2)
+    with pytest.raises(ValueError, match="mask must have shape"):
+        truncated_bptt(network.cell, network.x, h, dh, 1, 2, np.ones((T + 1, B), bool))
 
 
 @pytest.mark.parametrize(("k1", "k2"), [(T + 1, T + 1), (1, T + 1), (3, 2), (0, 2), (1, 0), (1.5, 2), (True, 2)])

@@ -112,10 +112,10 @@ def _place(
     locked: Mapping[str, _Locked],
     remarks: dict[str, list[str]],
 ) -> int:
-    """Find behind which learner's cell the pristine one runs: its first place after its answer; -1 is the start."""
+    """Find behind which learner's cell the pristine one runs: its last place after its answer; -1 is the start."""
     shown = [position for position, role in enumerate(roles) if role == one.grade_id]
     answers = [p for p, cell in enumerate(cells) if one.answer_id and grade_id(cell) == one.answer_id]
-    behind = [position for position in shown if not answers or position > answers[0]]
+    behind = [position for position in shown if not answers or position > answers[-1]]
 
     def remark(what: str) -> None:
         remarks.setdefault(what, []).append(one.grade_id)
@@ -125,13 +125,13 @@ def _place(
     if len(shown) > 1:
         remark("locked cells have copies, one of them ran")
     if behind:
-        return behind[0]
+        return behind[-1]
     if shown:
         remark("locked cells stood before their answers, they ran after them")
     else:
         remark("locked cells were missing, they were put back")
     if answers:
-        return answers[0]
+        return answers[-1]
     return len(cells) - 1 if one.check else _after_predecessor(one, roles, locked)
 
 

@@ -19,6 +19,7 @@ __all__ = ["emit", "enter", "withhold"]
 def enter(limits: Mapping[str, int], withheld: Iterable[str]) -> None:
     """Bound this process, tie its life to the grader's, and withhold the named functions."""
     die_with_parent()
+    stay()
     for name in withheld:
         withhold(name)
     bound(limits)
@@ -29,6 +30,15 @@ def die_with_parent() -> None:
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+
+
+def stay() -> None:
+    """Make ``exit()`` and ``quit()`` do nothing: they would end the kernel after the cell, at no sure moment."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is not None:
+        shell.ask_exit = lambda: None
 
 
 def bound(limits: Mapping[str, int]) -> None:

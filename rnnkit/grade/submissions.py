@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
+from rnnkit.check import notebooks
 from rnnkit.grade.plan import grade_id
 from rnnkit.grade.results import plain
 
@@ -48,17 +49,20 @@ class Submission:
 
 
 def find(places: Iterable[str | Path]) -> list[Submission]:
-    """Find all submissions in `places`: notebooks, or folders with ``student.ipynb`` and ``student/05-bptt.ipynb``."""
+    """Find all submissions in `places`: notebooks, or folders with ``student.ipynb`` and ``student/05-bptt.ipynb``.
+
+    A student's folder may hold its notebook at any depth; one that holds none is found too, to be told so in its row.
+    """
     found: dict[str, Submission] = {}
     for place in map(Path, places):
         if place.is_dir():
             here = list(_in_folder(place))
-            if not here:
+            if all(one.path.is_dir() and not one.path.is_symlink() for one in here):
                 raise NoSubmissionsError(
                     f"{place} holds no notebook; expected {place}/student.ipynb or {place}/student/05-bptt.ipynb"
                 )
         elif place.is_symlink() or place.exists():
-            here = [_named(place, place.stem)]
+            here = [_named(place, place.absolute().parent.name if place.stem in notebooks() else place.stem)]
         else:
             raise NoSubmissionsError(f"{place} does not exist; give a notebook or a folder of notebooks")
         found |= {one.key: one for one in here}
@@ -69,14 +73,22 @@ def _in_folder(folder: Path) -> Iterator[Submission]:
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
-        if entry.suffix == ".ipynb" and (entry.is_symlink() or not entry.is_dir()):
+        if _is_notebook(entry) and (entry.is_symlink() or not entry.is_dir()):
             yield _named(entry, entry.stem)
         elif entry.is_dir() and entry.is_symlink():
             yield _named(entry, entry.name)
         elif entry.is_dir():
-            for notebook in sorted(entry.glob("*.ipynb")):
-                if not notebook.name.startswith("."):
-                    yield _named(notebook, entry.name)
+            below = [path for path in sorted(entry.rglob("*")) if _is_notebook(path) and not _hidden(path, entry)]
+            for path in below or [entry]:
+                yield _named(path, entry.name)
+
+
+def _is_notebook(path: Path) -> bool:
+    return path.suffix.lower() == ".ipynb"
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _named(path: Path, student: str) -> Submission:
@@ -90,6 +102,8 @@ def _read(path: Path) -> bytes:
     try:
         if path.is_symlink():
             raise UnreadableError("is a symbolic link; hand in the file itself")
+        if path.is_dir():
+            raise UnreadableError("is a folder that holds no notebook")
         descriptor = os.open(path, flags)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}") from error

@@ -125,3 +125,23 @@ def test_without_any_known_cell_the_file_name_decides():
     masters = [master("05-bptt", "a"), master("06-gradients", "c")]
     assert belongs_to("ana_06-gradients (1).ipynb", [], masters).name == "06-gradients"
     assert belongs_to("ana.ipynb", [], masters) is None
+
+
+def test_a_notebook_is_found_at_any_depth_and_in_any_spelling(tmp_path):
+    for name in ("ana/hw05/05-bptt.ipynb", "ben/05-BPTT.IPYNB", "cem/.ipynb_checkpoints/05-bptt.ipynb"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    assert [(one.student, one.name) for one in find([tmp_path])] == [
+        ("ana", "05-bptt.ipynb"), ("ben", "05-BPTT.IPYNB"), ("cem", "cem"),
+    ]  # fmt: skip
+    with pytest.raises(UnreadableError, match="a folder that holds no notebook"):
+        read_cells(tmp_path / "cem")
+
+
+def test_notebooks_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    for student in ("ana", "ben"):
+        (tmp_path / student).mkdir()
+        (tmp_path / student / "05-bptt.ipynb").write_text("{}")
+    places = [tmp_path / student / "05-bptt.ipynb" for student in ("ana", "ben")]
+    assert [one.student for one in find(places)] == ["ana", "ben"]

@@ -220,6 +220,35 @@ def _(made: Notebook) -> None:
     put_first(made, "import sys\nsys.exit(1)")
 
 
+@notebook("calls quit between answers.ipynb", ALL)
+def _(made: Notebook) -> None:
+    put_first(made, "exit()")
+    place = next(number for number, cell in enumerate(made.cells) if info(cell).get("grade_id") == "answer-05-3")
+    made.cells.insert(place, nbformat.v4.new_code_cell("quit()"))
+
+
+@notebook("right in the small, nothing in the large.ipynb", ALL - POINTS[4] - POINTS[5])
+def _(made: Notebook) -> None:
+    answer(made, 4).source += (
+        "\n\n_small = checkpointed_bptt\n\ndef checkpointed_bptt(step, back, x, upstream, h0, every):\n"
+        "    return None if len(x) > 50 else _small(step, back, x, upstream, h0, every)\n"
+    )
+    answer(made, 5).source += (
+        "\n\n_short = teacher_forced_loss\n\ndef teacher_forced_loss(x, y, params):\n"
+        "    return (0.0, 0.0) if len(x) != 5 else _short(x, y, params)\n"
+    )
+
+
+@notebook("answer in a new cell with own checks.ipynb", ALL)
+def _(made: Notebook) -> None:
+    written = answer(made, 1)
+    cell = nbformat.v4.new_code_cell(written.source)
+    written.source = "def bptt(x, y, h0, params):\n    raise NotImplementedError"
+    place = next(number for number, one in enumerate(made.cells) if info(one).get("grade_id") == "check-05-1c")
+    own = [nbformat.v4.new_code_cell(f'check("05.1{part}", bptt)') for part in "abc"]
+    made.cells[place + 1 : place + 1] = [cell, *own]
+
+
 # ------------------------------------------------------------------ too much: time, output, memory, processes
 
 
