@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from rnnkit.arrays import Array, check_positive_int, check_shape, namespace, to_numpy, zeros
+from rnnkit.arrays import Array, check_positive_int, namespace, to_numpy, zeros
 from rnnkit.cells import Cell, Parameters
+from rnnkit.unroll import check_trace
 
 Loss = Callable[[], complex]
 """A loss of no arguments that reads the arrays under test where they lie."""
@@ -223,9 +224,8 @@ def signals_by_lag(
     ----------
     The double sum of lecture B, slide *RNN Optimization: Pathological Gradients*, one term at a time.
     """
-    steps, batch, _ = x.shape
-    check_shape("h", h, (steps + 1, batch, cell.hidden_size), "(T+1, B, H)")
-    check_shape("dh", dh, (steps, batch, cell.hidden_size), "(T, B, H)")
+    check_trace(cell, x, h, dh)
+    steps = x.shape[0]
     reach = steps if max_lag is None else check_positive_int("max_lag + 1", max_lag + 1)
     travelling: list[Array] = []
     for s in reversed(range(steps)):

@@ -15,6 +15,7 @@ after input ``x[t]``. Code counts time from 0, the equations from 1.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -85,12 +86,7 @@ def unroll(cell: Cell, x: Array, h0: Array | None = None, mask: Array | None = N
     Goodfellow, Bengio and Courville (2016), eq. 10.5; lecture T, slide *RNN for a generic CELL procedure*.
     """
     x, h, mask = _check_inputs(cell, x, h0, mask)
-    states = [h]
-    for t in range(x.shape[0]):
-        h_new = cell.step(x[t], h)
-        h = h_new if mask is None else namespace(h).where(mask[t][:, None], h_new, h)
-        states.append(h)
-    return namespace(x).stack(states)
+    return namespace(x).stack([h, *_states(cell, x, h, mask)])
 
 
 def backward_steps(
@@ -131,10 +127,8 @@ def backward_steps(
     Time*.
     """
     xp, (steps, batch, _) = namespace(x), x.shape
-    check_shape("h", h, (steps + 1, batch, cell.hidden_size), "(T+1, B, H)")
-    check_shape("dh", dh, (steps, batch, cell.hidden_size), "(T, B, H)")
+    check_trace(cell, x, h, dh, mask)
     if mask is not None:
-        check_mask(mask, (steps, batch), "(T, B)")
         x = _without_padding(x, mask)
     if dh_last is not None:
         check_shape("dh_last", dh_last, (batch, cell.hidden_size), "(B, H)")
@@ -242,10 +236,7 @@ def truncated_bptt(cell: Cell, x: Array, h: Array, dh: Array, k1: int, k2: int, 
     """
     xp = namespace(x)
     dx, dh0, total = xp.zeros_like(x), zeros((x.shape[1], cell.hidden_size), x), _no_gradient(cell)
-    check_shape("h", h, (x.shape[0] + 1, x.shape[1], cell.hidden_size), "(T+1, B, H)")
-    check_shape("dh", dh, (x.shape[0], x.shape[1], cell.hidden_size), "(T, B, H)")
-    if mask is not None:
-        check_mask(mask, (x.shape[0], x.shape[1]), "(T, B)")
+    check_trace(cell, x, h, dh, mask)
     for start, counted, end in truncation_windows(x.shape[0], k1, k2):
         immediate = xp.zeros_like(dh[start:end])
         immediate[counted - start :] = dh[counted:end]
@@ -311,7 +302,8 @@ def checkpointed_bptt(
     kept = []
     for start in starts:
         kept.append(h)
-        h = _last_state(cell, x[start : start + every], h, None if mask is None else mask[start : start + every])
+        segment_mask = None if mask is None else mask[start : start + every]
+        h = deque(_states(cell, x[start : start + every], h, segment_mask), maxlen=1).pop()  # keeps the last one alone
     dx, carried, total = [], None, _no_gradient(cell)
     for start, first in zip(reversed(starts), reversed(kept), strict=True):
         segment = x[start : start + every]
@@ -326,11 +318,29 @@ def checkpointed_bptt(
     return Gradients(namespace(x).concatenate(dx[::-1]) if input_gradient else None, carried, total)
 
 
-def _last_state(cell: Cell, x: Array, h: Array, mask: Array | None) -> Array:
+def check_trace(cell: Cell, x: Array, h: Array, dh: Array, mask: Array | None = None) -> None:
+    """Hold what a backward pass is given to the shapes of ``x``.
+
+    Raises
+    ------
+    ValueError
+        When a shape does not fit.
+    TypeError
+        When the mask is not boolean.
+    """
+    steps, batch, _ = x.shape
+    check_shape("h", h, (steps + 1, batch, cell.hidden_size), "(T+1, B, H)")
+    check_shape("dh", dh, (steps, batch, cell.hidden_size), "(T, B, H)")
+    if mask is not None:
+        check_mask(mask, (steps, batch), "(T, B)")
+
+
+def _states(cell: Cell, x: Array, h: Array, mask: Array | None) -> Iterator[Array]:
+    """Yield the state after each step; a padded step copies its state."""
     for t in range(x.shape[0]):
         h_new = cell.step(x[t], h)
         h = h_new if mask is None else namespace(h).where(mask[t][:, None], h_new, h)
-    return h
+        yield h
 
 
 def _no_gradient(cell: Cell) -> Parameters:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnnkit.cells import Readout, VanillaRNN
-from rnnkit.losses import one_hot, softmax_cross_entropy
+from rnnkit.losses import softmax_cross_entropy
 from rnnkit.unroll import bptt, unroll
 
 T, B, I, H, V = 7, 3, 5, 4, 6  # noqa: E741
@@ -84,4 +84,4 @@ def padded(network) -> Network:
     return network
 
 
-__all__ = ["Network", "make_network", "one_hot"]
+__all__ = ["Network", "make_network"]

@@ -24,7 +24,6 @@ class Step:
     source: str
     label: str
     check: CheckCell | None = None
-    pristine: bool = False
 
 
 @dataclass
@@ -142,4 +141,4 @@ def _after_predecessor(one: _Locked, roles: Sequence[str], locked: Mapping[str, 
 
 
 def _pristine(one: _Locked) -> Step:
-    return Step(one.source, one.grade_id, one.check, pristine=True)
+    return Step(one.source, one.grade_id, one.check)
