@@ -145,14 +145,32 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "        carried = np.zeros_like(h0)\n",
             "        carried = carried if first else np.zeros_like(h0)\n",
         ),
+        Mutant(
+            "the k2 steps are counted back from each loss, not from the end of its pass",
+            "for first in range(0, T, k1):                    # this pass carries the losses of steps first … end − 1\n"
+            "        end = min(first + k1, T)\n",
+            "for first in range(T):\n        end = first + 1\n",
+        ),
+        Mutant(
+            "the hidden state is reset to h0 at the start of each window",
+            "        carried = np.zeros_like(h0)\n",
+            "        start, carried = max(0, end - k2), np.zeros_like(h0)\n"
+            "        h[start : end + 1], p[start:end] = forward(x[start:end], h0, params)\n"
+            "        do = (p - np.eye(V)[y]) / (T * B)\n",
+        ),
+        Mutant(
+            "the hidden state is reset to zero at the start of each window but the first",
+            "        carried = np.zeros_like(h0)\n",
+            "        start, carried = max(0, end - k2), np.zeros_like(h0)\n"
+            "        h[start : end + 1], p[start:end] = forward(x[start:end], h0 if start == 0 else 0 * h0, params)\n"
+            "        do = (p - np.eye(V)[y]) / (T * B)\n",
+        ),
+        Mutant("k1 < 1 is not refused", "if not 1 <= k1 <= k2 <= T:", "if not k1 <= k2 <= T:"),
         Mutant("k1 > k2 is not refused", "if not 1 <= k1 <= k2 <= T:", "if not (1 <= k1 and k2 <= T):"),
         Mutant("k2 > T is not refused", "if not 1 <= k1 <= k2 <= T:", "if not 1 <= k1 <= k2:"),
         Mutant("k1 and k2 out of range are refused, but not with a ValueError", "raise ValueError", "raise IndexError"),
     ),
     "checkpointed_bptt": (
-        Mutant(
-            "every state is kept", "if t % every == 0:", "if kept.setdefault(-t - 1, h) is not None and t % every == 0:"
-        ),
         Mutant(
             "the segments are taken first to last",
             "for start in reversed(kept):",
@@ -198,6 +216,35 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "            after = step(x[t], before)\n",
         ),
         Mutant(
+            "`every` is ignored, and a state kept every √T steps",
+            "T, kept, h = len(x), {}, h0",
+            "T, kept, h, every = len(x), {}, h0, int(len(x) ** 0.5)",
+        ),
+        Mutant(
+            "no segment is run again, because no state was forgotten",
+            "T, kept, h = len(x), {}, h0",
+            "T, kept, h, seen, run = len(x), {}, h0, {}, step\n\n"
+            "    def step(a, b):\n"
+            "        key = a.tobytes()\n"
+            "        if key not in seen:\n"
+            "            seen[key] = run(a, b)\n"
+            "        return seen[key]\n",
+        ),
+        Mutant(
+            "all segments are run again before the way back begins",
+            "    for start in reversed(kept):                         # backward: the last segment first\n"
+            "        end = min(start + every, T)\n"
+            "        states = [kept[start]]                           # states[t - start] is the state before x[t]\n"
+            "        for t in range(start, end):\n"
+            "            states.append(step(x[t], states[-1]))\n",
+            "    again = {start: [kept[start]] for start in reversed(kept)}\n"
+            "    for start, states in again.items():\n"
+            "        for t in range(start, min(start + every, T)):\n"
+            "            states.append(step(x[t], states[-1]))\n"
+            "    for start, states in again.items():\n"
+            "        end = min(start + every, T)\n",
+        ),
+        Mutant(
             "h0 gets the gradient of the first segment's last step", 'grads | {"h0": carried}', 'grads | {"h0": dh}'
         ),
     ),
@@ -239,11 +286,6 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
         Mutant("the loss is summed, not averaged", "axis=-1).mean()", "axis=-1).sum()"),
         Mutant(
             "probabilities are returned in the place of logits", "return loss, logits", "return loss, np.exp(log_p)"
-        ),
-        Mutant(
-            "the steps are computed in a loop, one after the other",
-            'h = np.tanh(x @ params["W_x"] + previous @ params["W_r"] + params["b"])',
-            'h = np.array([np.tanh(a @ params["W_x"] + r @ params["W_r"] + params["b"]) for a, r in zip(x, previous)])',
         ),
     ),
 }

@@ -4,8 +4,9 @@ An exercise is a *probe*: what to call with which random inputs, and which value
 them with stored values at three public seeds; :func:`emit` only publishes them, for a grader that compares outside
 this process. Nothing here holds an answer, and nothing needs more than NumPy.
 
-``exercise`` says what an exercise is · ``values`` carries arrays as JSON and finds differences · ``feedback`` words
-them · ``ex05_bptt`` and its like define the exercises of one notebook, ``golden/`` their stored values.
+``exercise`` says what an exercise is · ``probing`` gets the values to compare · ``oracle`` holds functions that
+remember how they were called · ``values`` carries arrays as JSON and finds differences · ``feedback`` words them ·
+``ex05_bptt`` and its like define the exercises of one notebook, ``golden/`` their stored values.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from rnnkit.check import ex05_bptt
-from rnnkit.check.exercise import Answer, Exercise, fresh
-from rnnkit.check.feedback import NotRightYet, diagnose, load_golden, untouched_randomness
-from rnnkit.check.values import MIME, FormError, encode, to_arrays
+from rnnkit.check.exercise import Answer, Arrays, Exercise
+from rnnkit.check.feedback import NotRightYet, diagnose, load_golden, untouched_randomness, unwritten
+from rnnkit.check.oracle import Ask, Oracle, Remote, answer_call
+from rnnkit.check.probing import generator, judged_values, make_oracle, probe_values, run_probe
+from rnnkit.check.values import MIME, FormError, encode
 
 __all__ = [
     "MIME",
@@ -27,13 +28,17 @@ __all__ = [
     "FormError",
     "NotRightYet",
     "UnknownExercise",
+    "answer_call",
     "check",
     "emit",
     "exercise",
     "exercises",
     "generator",
     "hint",
+    "judged_values",
+    "make_oracle",
     "notebooks",
+    "probe_values",
     "run_probe",
 ]
 
@@ -102,26 +107,6 @@ def hint(exercise_id: str, strength: int = 1) -> str:
     return hints[strength - 1]
 
 
-def generator(exercise_id: str, seed: int) -> np.random.Generator:
-    """Return the generator that all random inputs of an exercise come from."""
-    return np.random.default_rng([seed, *exercise_id.encode()])
-
-
-def run_probe(
-    exercise: Exercise, answer: Answer, seed: int, given: Mapping[str, np.ndarray] | None = None
-) -> dict[str, np.ndarray]:
-    """Call ``answer`` as the exercise wants it and return the values to look at.
-
-    Raises
-    ------
-    Exception
-        Whatever the answer raises.
-    FormError
-        When it returns something of another form than the exercise asks for.
-    """
-    return to_arrays(exercise.probe(answer, generator(exercise.id, seed), fresh(given or {})))
-
-
 def check(exercise_id: str, answer: Answer) -> None:
     """Tell whether ``answer`` solves an exercise; print ``✓`` and its points where it does.
 
@@ -142,16 +127,25 @@ def check(exercise_id: str, answer: Answer) -> None:
     notebook, one = _found(exercise_id)
     with untouched_randomness():
         wrong = diagnose(one, answer, load_golden(notebook)[one.id], run_probe)
+        advice = None if wrong or one.advice is None else one.advice(answer, generator(one.id, 0, "advice"))
     if wrong:
         raise NotRightYet(f"✗ {one.id}: {wrong}")
-    print(f"✓ {one.id}: {one.points} point{'s' if one.points != 1 else ''}")
+    print(f"✓ {one.id}: {one.points} point{'s' if one.points != 1 else ''}" + (f" · {advice}" if advice else ""))
 
 
-def emit(exercise_id: str, answer: Answer, seed: int, given: Mapping[str, np.ndarray] | None = None) -> None:
+def emit(exercise_id: str, answer: Answer, seed: int, given: Arrays | None = None, ask: Ask | None = None) -> None:
     """Publish the answer's values at ``seed``, without a verdict: what a check cell does while it is graded.
 
     One message of type :data:`MIME` leaves the kernel. It holds the exercise's id, the seed, and the values or, where
     the answer raised, the error.
+
+    Parameters
+    ----------
+    exercise_id, answer, seed, given
+        As for :func:`rnnkit.check.probing.run_probe`.
+    ask
+        Leads to the exercise's oracle, where it has one (see :mod:`rnnkit.check.oracle`). Without it the oracle lives
+        here, drawn from ``seed``, and its evidence is no more than a claim of this process.
 
     Raises
     ------
@@ -162,8 +156,18 @@ def emit(exercise_id: str, answer: Answer, seed: int, given: Mapping[str, np.nda
 
     one = exercise(exercise_id)
     bundle: dict[str, Any] = {"id": one.id, "seed": str(seed)}
+    oracle = make_oracle(one, seed) if ask is None else Remote(ask)
     try:
-        bundle["values"] = encode(run_probe(one, answer, seed, given))
+        values: dict[str, Any] = dict(probe_values(one, answer, seed, given, oracle))
+        bundle["values"] = encode(values | (oracle.evidence() if isinstance(oracle, Oracle) else {}))
     except (Exception, SystemExit) as error:
-        bundle["error"] = f"{type(error).__name__}: {error}"[:500]
+        bundle["error"] = _told(error, one, answer)[:500]
     publish_display_data({MIME: bundle})
+
+
+def _told(error: BaseException, one: Exercise, answer: Answer) -> str:
+    """Word an error for the grader, to which what begins with ``NotImplementedError`` is the stub's own."""
+    if stub := unwritten(error, one, answer):
+        return f"NotImplementedError: {stub}"
+    words = f"{type(error).__name__}: {error}"
+    return f"a library's {words}" if words.startswith("NotImplementedError") else words

@@ -6,16 +6,17 @@ enough for every gradient to reach the first step.
 
 from __future__ import annotations
 
-import tracemalloc
-from collections.abc import Callable, Mapping
+import functools
+import sys
+import sysconfig
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnkit.check.exercise import Answer, Exercise, entries_of, fresh, pair_of
+from rnnkit.check import ex05_checkpointing
+from rnnkit.check.exercise import TORCH_AUTOGRAD, TORCH_LAYERS, Answer, Arrays, Exercise, entries_of, fresh, pair_of
 from rnnkit.check.values import FormError
-
-Arrays = Mapping[str, np.ndarray]
 
 BUGS = ("ascent", "no slope", "transposed", "no future", "late by one", "overwritten")
 """The names of exercise 05.2, in the order of the notebook."""
@@ -77,129 +78,86 @@ def _probe_name_the_bug(answer: Answer, rng: np.random.Generator, given: Arrays)
     return {"case": np.array(found, dtype=np.int64)}
 
 
+def _words_name_the_bug(name: str, got: np.ndarray, expected: np.ndarray) -> str:
+    case = int(np.flatnonzero(got != expected)[0])
+    say, is_ = (f"“{BUGS[bug]}”" if 0 <= bug < len(BUGS) else "none of them" for bug in (got[case], expected[case]))
+    return f"case {case}: you say {say}, it is {is_}"
+
+
 # ------------------------------------------------------------------ 05.3
 
 _WINDOWS = ((1, 3), (2, 3), (3, 5), (3, 3), (7, 7))
-_REFUSED = {"k1 = 0 is refused": (0, 3), "k1 > k2 is refused": (4, 3), "k2 > T is refused": (2, 8)}
+_STEPS = 7
+_OUTCOMES = ("and your code returned", "and your code raised a ValueError", "and your code raised another error")
+_RETURNED, _REFUSED, _FAILED = range(3)
 
 
 def _probe_truncated_bptt(answer: Answer, rng: np.random.Generator, given: Arrays) -> dict[str, Any]:
-    problem, values = draw_problem(rng, T=7, V=5), dict[str, Any]()
+    problem, values = draw_problem(rng, T=_STEPS, V=5), dict[str, Any]()
     for k1, k2 in _WINDOWS:
         entries = entries_of(answer(*problem.copy(), k1, k2), "truncated_bptt", PARAMETERS)
         values |= {f"k1={k1}, k2={k2}: {name}": gradient for name, gradient in entries.items()}
-    return values | {words: _refuses(answer, *problem.copy(), k1, k2) for words, (k1, k2) in _REFUSED.items()}
+    for k1, k2 in _draw_calls(rng):
+        values[f"outcome of k1={k1}, k2={k2}"] = _outcome(answer, *problem.copy(), k1, k2)
+    return values
 
 
-def _refuses(answer: Answer, *arguments: Any) -> bool:
+def _draw_calls(rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Draw allowed and forbidden (k1, k2) in random order, so that only who knows the rule knows the outcomes."""
+    T = range(1, _STEPS + 1)
+    kinds = (
+        (6, [(k1, k2) for k2 in T for k1 in range(1, k2 + 1)]),
+        (1, [(0, k2) for k2 in T]),
+        (1, [(k1, k2) for k2 in T for k1 in (-1, -2, -3)]),
+        (2, [(k1, k2) for k2 in T for k1 in T if k1 > k2]),
+        (2, [(k1, k2) for k1 in T for k2 in (8, 9, 10)]),
+    )
+    drawn = [pairs[n] for count, pairs in kinds for n in rng.choice(len(pairs), count, replace=False)]
+    return [drawn[n] for n in rng.permutation(len(drawn))]
+
+
+def _outcome(answer: Answer, *arguments: Any) -> int:
     try:
         answer(*arguments)
     except ValueError:
-        return True
+        return _REFUSED
     except Exception:
-        return False
-    return False
+        return _FAILED
+    return _RETURNED
 
 
-# ------------------------------------------------------------------ 05.4
-
-
-class _SineCell:
-    """A cell unlike the chapter's: checkpointing must not care which. ``h_t = h_{t-1} / 2 + sin(z_t)``."""
-
-    def __init__(self, rng: np.random.Generator, inputs: int, hidden: int) -> None:
-        self.W_x = rng.standard_normal((inputs, hidden))
-        self.W_h = 0.5 * rng.standard_normal((hidden, hidden)) / np.sqrt(hidden / 4)
-        self.b = rng.standard_normal(hidden)
-        self.calls = 0
-
-    def step(self, x: Any, h_prev: Any) -> np.ndarray:
-        self.calls += 1
-        return np.asarray(0.5 * np.asarray(h_prev) + np.sin(self._z(x, h_prev)))
-
-    def step_backward(self, dh: Any, x: Any, h_prev: Any, h: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        dh, x, h_prev = np.asarray(dh), np.asarray(x), np.asarray(h_prev)
-        dz = dh * np.cos(self._z(x, h_prev))
-        return 0.5 * dh + dz @ self.W_h.T, {"W_x": x.T @ dz, "W_h": h_prev.T @ dz, "b": dz.sum(0)}
-
-    def _z(self, x: Any, h_prev: Any) -> np.ndarray:
-        return np.asarray(x @ self.W_x + h_prev @ self.W_h + self.b)
-
-
-def _probe_checkpointed_bptt(answer: Answer, rng: np.random.Generator, given: Arrays) -> dict[str, Any]:
-    T, B, I, H = 11, 2, 3, 4  # noqa: E741
-    cell, x, h0 = _SineCell(rng, I, H), rng.standard_normal((T, B, I)), rng.standard_normal((B, H))
-    weights = rng.standard_normal((T, B, H)) / T
-    values = dict[str, Any]()
-    for every in (4, 1, T):
-        gradients = answer(
-            cell.step, cell.step_backward, x.copy(), lambda t, h: weights[t] * np.asarray(h), h0.copy(), every
-        )
-        entries = entries_of(gradients, "checkpointed_bptt", ("W_x", "W_h", "b", "h0"))
-        values |= {f"every={every}: {name}": gradient for name, gradient in entries.items()}
-    return values | _cost_of_checkpointing(answer, rng)
-
-
-def _cost_of_checkpointing(answer: Answer, rng: np.random.Generator) -> dict[str, Any]:
-    """Run a longer sequence, of which √T checkpoints and √T states are a fifth, and measure."""
-    T, B, I, H, every = 100, 8, 3, 64, 10  # noqa: E741
-    cell, x, h0 = _SineCell(rng, I, H), rng.standard_normal((T, B, I)), np.zeros((B, H))
-    tracing = tracemalloc.is_tracing()
-    if not tracing:
-        tracemalloc.start()
-    try:
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        gradients = answer(cell.step, cell.step_backward, x, lambda t, h: np.asarray(h) / T, h0, every)
-        peak = tracemalloc.get_traced_memory()[1] - before
-    finally:
-        if not tracing:
-            tracemalloc.stop()
-    entries = entries_of(gradients, "checkpointed_bptt", ("W_x", "W_h", "b", "h0"))
-    return {
-        **{f"T={T}: sum of {name}": np.sum(np.asarray(gradient)) for name, gradient in entries.items()},
-        "step is called at most 2T times": cell.calls <= 2 * T,
-        "at any time far fewer than T states are kept": peak < 0.6 * T * h0.nbytes,
-    }
+def _words_truncated_bptt(name: str, got: np.ndarray, expected: np.ndarray) -> str | None:
+    if not name.startswith("outcome of ") or int(got) not in range(3):
+        return None
+    rule = "must be refused with a ValueError" if expected == _REFUSED else f"is allowed at T = {_STEPS}"
+    return f"{name.removeprefix('outcome of ')} {rule}, {_OUTCOMES[int(got)]}"
 
 
 # ------------------------------------------------------------------ 05.5
 
 
-class _Watched(np.ndarray):
-    """An array that counts, in a list it shares with its like, how often it is used."""
-
-    uses: list[int]
-
-    @classmethod
-    def of(cls, array: np.ndarray, uses: list[int]) -> _Watched:
-        watched = array.view(cls)
-        watched.uses = uses
-        return watched
-
-    def _count(self) -> None:
-        if uses := getattr(self, "uses", None):
-            uses[0] += 1
-
-    def __getitem__(self, index: Any) -> Any:
-        self._count()
-        return np.asarray(self)[index]
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        self._count()
-        return getattr(ufunc, method)(*_plain(inputs), **{key: _plain(value) for key, value in keywords.items()})
-
-    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
-        self._count()
-        return function(*_plain(arguments), **{key: _plain(value) for key, value in keywords.items()})
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Watched):
-        return value.view(np.ndarray)
-    if isinstance(value, tuple | list):
-        return type(value)(_plain(part) for part in value)
-    return value
+def _instructions(run: Callable[[], Any]) -> int:
+    """Count the instructions of Python outside installed packages while `run` runs."""
+    count = 0
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename.startswith(_INSTALLED) or frame.f_code.co_filename.startswith("<__array"):
+            return None  # printing and NumPy's own Python may take as long as they like
+        frame.f_trace_opcodes = True
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def _draw_output_net(rng: np.random.Generator, T: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -212,15 +170,19 @@ def _draw_output_net(rng: np.random.Generator, T: int) -> tuple[np.ndarray, np.n
 def _probe_teacher_forced_loss(answer: Answer, rng: np.random.Generator, given: Arrays) -> dict[str, Any]:
     x, y, params = _draw_output_net(rng, T=5)
     loss, logits = pair_of(answer(x, y, params), "teacher_forced_loss", "loss", "logits")
-    work, losses = [], {}
+    values = {"loss": loss, "logits": logits}
     for T in (3, 30):
-        x, y, params = _draw_output_net(rng, T)
-        uses = [1]
-        watched = {name: _Watched.of(array, uses) for name, array in params.items()}
-        again = answer(_Watched.of(x, uses), _Watched.of(y, uses), watched)
-        losses[f"loss, T={T}"] = pair_of(again, "teacher_forced_loss", "loss", "logits")[0]
-        work.append(uses[0])
-    return {"loss": loss, "logits": logits, **losses, "T = 30 takes no more operations than T = 3": work[0] == work[1]}
+        again = answer(*_draw_output_net(rng, T))
+        values[f"loss, T={T}"] = pair_of(again, "teacher_forced_loss", "loss", "logits")[0]
+    return values
+
+
+def _advise_parallel(answer: Answer, rng: np.random.Generator) -> str | None:
+    """Say whether an answer walks the steps one by one where all could be taken at once."""
+    short, long = (_instructions(functools.partial(answer, *_draw_output_net(rng, T))) for T in (3, 30))
+    if long == short:
+        return None
+    return f"but T = 30 takes {long:,} instructions of Python, T = 3 takes {short:,}: no loop over time is needed"
 
 
 # ------------------------------------------------------------------ the exercises
@@ -238,6 +200,21 @@ _LIBRARY_BPTT = (
     "rnnkit.gradients.total_gradients",
     "rnnkit.run.run",
     "rnnkit.kernels.forward",
+    "rnnkit.kernels.trace.Trace.backward",
+    "rnnkit.kernels.engine.Engine.backward",
+    "rnnkit.kernels.vanilla.VanillaEngine.steps_back",
+    # other roads to the same gradient: cells that contain this one, a chain as a tree, numbers in place of calculus
+    "rnnkit.cells.Leaky.step_backward",
+    "rnnkit.cells.UGRNN.step_backward",
+    "rnnkit.cells.GRU.step_backward",
+    "rnnkit.cells.DeepTransition.step_backward",
+    "rnnkit.cells.Clockwork.step_backward",
+    "rnnkit.trees.RecursiveNet.loss_and_gradients",
+    "rnnkit.trees.RecursiveNet.visit_backward",
+    "rnnkit.gradients.central_difference",
+    "rnnkit.gradients.complex_step",
+    *TORCH_AUTOGRAD,
+    *TORCH_LAYERS,
 )
 _HINTS_BPTT = (
     "Begin at the loss. For one symbol, $\\partial L/\\partial o$ is $p - \\mathbf 1_y$: probability minus truth. The "
@@ -280,7 +257,7 @@ EXERCISES = (
         lecture=_SAN_PABLO,
         probe=_probe_name_the_bug,
         has_given=True,
-        labels=BUGS,
+        words=_words_name_the_bug,
         hints=(
             "You do not have to be clever: write the wrong versions yourself and see which one gives these numbers.",
             "One function is enough: your `bptt` with one more argument, `bug`, and an `if` at each of the six places. "
@@ -298,6 +275,7 @@ EXERCISES = (
         difficulty=4,
         lecture=f"{_MONASH}; Sutskever (2013), section 2.8.6",
         probe=_probe_truncated_bptt,
+        words=_words_truncated_bptt,
         hints=(
             "The forward pass stays whole; only backward passes are cut. Write down, for $T=7$, $k_1=3$, $k_2=5$, the "
             "steps that each of the three passes visits and the losses it carries.",
@@ -316,7 +294,10 @@ EXERCISES = (
         minutes=15,
         difficulty=4,
         lecture="beyond the lectures: Chen et al. (2016)",
-        probe=_probe_checkpointed_bptt,
+        probe=ex05_checkpointing.probe,
+        oracle=ex05_checkpointing.CellOracle,
+        words=ex05_checkpointing.words,
+        advice=ex05_checkpointing.advice,
         hints=(
             "Two phases. Forward: run all steps, keep the state only where `t % every == 0`. Backward: take the "
             "segments between kept states, the last one first.",
@@ -337,6 +318,7 @@ EXERCISES = (
         difficulty=2,
         lecture=f"{_MONASH}; San Pablo, slide Teaching forcing",
         probe=_probe_teacher_forced_loss,
+        advice=_advise_parallel,
         hints=(
             "In training all of `y` is known. So what every step needs from the step before can be laid out before any "
             "step is computed.",

@@ -49,21 +49,25 @@ def to_arrays(raw: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _to_array(name: str, value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):  # a torch tensor, wherever it lies
-        value = value.detach().cpu().resolve_conj().resolve_neg().numpy()
     try:
+        if hasattr(value, "detach"):  # a torch tensor, wherever it lies
+            _check_precision(name, str(value.dtype).removeprefix("torch."))
+            value = value.detach().cpu().resolve_conj().resolve_neg().numpy()
         array = np.asarray(value)
-    except (ValueError, TypeError, OverflowError) as error:
+    except FormError:
+        raise
+    except Exception as error:  # a tensor has many ways not to be an array
         raise FormError(f"{name} is no array of numbers: {error}") from None
     if array.ndim > MAX_AXES:
         raise FormError(f"{name} has {array.ndim} axes, at most {MAX_AXES} travel")
-    if array.dtype == np.float16:
-        raise FormError(f"{name} is float16, which keeps three digits only: compute in float64 (or float32)")
+    _check_precision(name, array.dtype.name)
     if array.dtype.kind == "f":
         dtype = "<f4" if array.dtype.itemsize == 4 else "<f8"
     elif array.dtype.kind == "b":
         dtype = "|b1"
-    elif array.dtype.kind in "iu" and not (array.dtype.itemsize == 8 and array.dtype.kind == "u"):
+    elif array.dtype.kind in "iu":
+        if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+            raise FormError(f"{name} is unsigned and holds {array.max()}: did it go below zero? Use int64")
         dtype = "<i4" if array.dtype.itemsize == 4 and array.dtype.kind == "i" else "<i8"
     else:
         if not array.ndim:
@@ -71,6 +75,13 @@ def _to_array(name: str, value: Any) -> np.ndarray:
         remedy = {"c": ": take its .real", "O": ": is there a None among them, or a row that is shorter?"}
         raise FormError(f"{name} is an array of {array.dtype}{remedy.get(array.dtype.kind, '')}")
     return np.array(array, dtype=dtype, order="C", subok=False)
+
+
+def _check_precision(name: str, dtype: str) -> None:
+    """Refuse floats that are too short for any gradient."""
+    digits = "three digits" if dtype == "float16" else "two digits"
+    if dtype in ("float16", "bfloat16") or dtype.startswith("float8"):
+        raise FormError(f"{name} is {dtype}, which keeps {digits} only: compute in float64 (or float32)")
 
 
 def encode(values: Mapping[str, Any]) -> dict[str, Any]:

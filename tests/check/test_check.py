@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-import importlib
+import pkgutil
 import random
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -58,6 +59,27 @@ def test_a_stub_is_not_written_yet():
         raise NotImplementedError
 
     assert told("05.1a", bptt) == "not written yet"
+
+
+def test_a_helper_that_is_not_written_yet_is_named():
+    def helper():
+        raise NotImplementedError
+
+    assert told("05.1a", lambda *a: helper()) == "helper, which your bptt calls, is not written yet"
+
+
+def test_a_method_of_an_answer_that_is_a_class_may_be_the_stub():
+    class Net:
+        def __init__(self, *arguments):
+            raise NotImplementedError
+
+    assert told("05.1a", Net) == "not written yet"
+
+
+def test_what_a_library_has_not_implemented_is_an_error_of_the_answer():
+    words = told("05.1a", lambda *a: torch.nn.Module()(1))  # a module without forward
+    assert words.startswith("your code raised NotImplementedError: Module [Module] is missing the required")
+    assert words.endswith(told_line("# a module without forward"))
 
 
 def test_an_error_is_told_with_the_learners_own_line():
@@ -249,8 +271,16 @@ def test_the_notebooks_points_and_minutes_add_up():
 
 @pytest.mark.parametrize("name", sorted({name for one in exercises("05-bptt") for name in one.withheld}))
 def test_what_is_withheld_exists(name):
-    package, module, *attributes = name.split(".")
-    assert callable(functools.reduce(getattr, attributes, importlib.import_module(f"{package}.{module}")))
+    assert pkgutil.resolve_name(name) is not None
+
+
+def not_written():
+    raise NotImplementedError
+
+
+library_raises = types.FunctionType(
+    compile("def f(): raise NotImplementedError('not for this kind')", "library.py", "exec").co_consts[0], {}
+)
 
 
 def published(monkeypatch, *arguments):
@@ -280,6 +310,8 @@ def test_emit_publishes_values_and_no_verdict(bptt, monkeypatch):
         (lambda *a: sys.exit(3), "SystemExit: 3"),
         (lambda *a: {}, "FormError: bptt must return the pair (loss, grads), got dict"),
         (5, "TypeError: 'int' object is not callable"),
+        (lambda *a: not_written(), "NotImplementedError: not_written, which your bptt calls, is not written yet"),
+        (lambda *a: library_raises(), "a library's NotImplementedError: not for this kind"),
     ],
 )
 def test_emit_publishes_the_error_of_an_answer_that_raises(answer, error, monkeypatch):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from rnnkit.check import NotRightYet, check
-from rnnkit.check.ex05_bptt import _Watched, draw_problem
+from rnnkit.check import NotRightYet, check, ex05_bptt, exercise, run_probe
+from rnnkit.check.ex05_bptt import _WINDOWS, _draw_calls, draw_problem
+from rnnkit.check.values import compare
 
 
 def test_no_two_sizes_are_equal_and_no_gradient_vanishes(bptt):
@@ -44,6 +45,59 @@ def test_truncation_by_whole_windows_of_bptt_passes(bptt):
         return total
 
     check("05.3", truncated_bptt)
+
+
+def accepts_zero(k1, k2):
+    return "returns" if k1 == 0 else "right"
+
+
+def divides_by_the_difference(k1, k2):
+    return (k1 > k2 and 1 / 0) or "right"
+
+
+def allows_the_examples_alone(k1, k2):
+    return "right" if (k1, k2) in _WINDOWS else "refuses"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (accepts_zero, r"k1=0, k2=\d must be refused with a ValueError, and your code returned"),
+        (divides_by_the_difference, r"k1=\d, k2=\d must be .*, and your code raised another error"),
+        (allows_the_examples_alone, r"k1=\d, k2=\d is allowed at T = 7, and your code raised a ValueError"),
+    ],
+)
+def test_what_is_refused_wrongly_is_told_with_k1_and_k2(master, wrong, words):
+    def truncated_bptt(*arguments):
+        what = wrong(*arguments[-2:])
+        if what == "refuses":
+            raise ValueError
+        return {} if what == "returns" else master.answers["truncated_bptt"](*arguments)
+
+    with pytest.raises(NotRightYet, match=words):
+        check("05.3", truncated_bptt)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_allowed_and_forbidden_windows_come_in_an_order_of_their_own(seed):
+    calls = _draw_calls(np.random.default_rng(seed))
+    allowed = [1 <= k1 <= k2 <= 7 for k1, k2 in calls]
+    assert (len(set(calls)), sum(allowed)) == (12, 6)
+    assert any(k1 == 0 for k1, _ in calls)
+    assert any(k1 < 0 for k1, _ in calls)
+    assert any(k1 > k2 > 0 for k1, k2 in calls)
+    assert any(k2 > 7 for _, k2 in calls)
+    assert calls != _draw_calls(np.random.default_rng(seed + 1))
+
+
+@pytest.mark.parametrize("claim", range(3))
+def test_no_constant_is_the_outcome_of_all_calls(master, monkeypatch, claim):
+    """What a kernel gains that replaces our function by a claim."""
+    monkeypatch.setattr(ex05_bptt, "_outcome", lambda *a: claim)
+    one, right = exercise("05.3"), master.answers["truncated_bptt"]
+    forged = run_probe(one, right, 5)
+    monkeypatch.undo()
+    assert compare(forged, run_probe(one, right, 5), one.rtol, one.atol)
 
 
 def test_a_subclass_of_value_error_refuses_as_well(master):
@@ -95,14 +149,93 @@ def test_checkpointing_with_dicts_and_copies_passes():
     check("05.4", checkpointed(lambda t, every: t % every == 0))
 
 
+def frugal(step, step_backward, x, upstream, h0, every):
+    """Never runs a step whose state is still there: the next checkpoint, or those of the last segment."""
+    x = np.asarray(x)
+    T, h, kept, last = len(x), h0, {}, (len(x) - 1) // every * every
+    for t in range(T):
+        if t % every == 0 or t > last:
+            kept[t] = h
+        h = step(x[t], h)
+    kept[T], dh, grads = h, 0, {"W_x": 0, "W_h": 0, "b": 0}
+    for t in reversed(range(T)):
+        if t not in kept:
+            start = t // every * every
+            for s in range(start, t):
+                kept[s + 1] = step(x[s], kept[s])
+        dh, shares = step_backward(upstream(t, kept[t + 1]) + dh, x[t], kept[t], kept.pop(t + 1))
+        grads = {name: grads[name] + shares[name] for name in grads}
+    return {**grads, "h0": dh}
+
+
+def in_float32(step, step_backward, x, upstream, h0, every):
+    def short(function):
+        def call(*arrays):
+            made = function(*(np.asarray(a, np.float32) for a in arrays))
+            return made if isinstance(made, tuple) else made.astype(np.float32)
+
+        return call
+
+    return frugal(short(step), short(step_backward), x, upstream, h0.astype(np.float32), every)
+
+
+def with_tensors(step, step_backward, x, upstream, h0, every):
+    def step_of_tensors(x_t, h):
+        return torch.as_tensor(step(x_t, h))
+
+    def back(dh, *arrays):
+        dh, shares = step_backward(dh, *arrays)
+        return torch.as_tensor(dh), shares
+
+    def upstream_of_tensors(t, h):
+        return torch.as_tensor(upstream(t, h))
+
+    return frugal(step_of_tensors, back, x, upstream_of_tensors, torch.as_tensor(h0), every)
+
+
+@pytest.mark.parametrize("answer", [frugal, in_float32, with_tensors])
+def test_checkpointing_passes_however_it_is_done_well(answer):
+    check("05.4", answer)
+
+
+def test_a_call_of_step_with_a_wrong_shape_is_told_with_the_line():
+    def checkpointed_bptt(step, step_backward, x, upstream, h0, every):
+        return step(x, h0)  # all inputs at once
+
+    words = (
+        r"your code raised .*OracleError: step: x must have shape \(2, 3\), got \(11, 2, 3\)\n  line \d+: return step"
+    )
+    with pytest.raises(NotRightYet, match=words):
+        check("05.4", checkpointed_bptt)
+
+
+def test_a_loop_that_never_ends_is_ended():
+    def checkpointed_bptt(step, step_backward, x, upstream, h0, every):
+        while True:
+            step(x[0], h0)
+
+    with pytest.raises(
+        NotRightYet, match=r"more than 400 calls of sequence, step, step_backward: does a loop never end"
+    ):
+        check("05.4", checkpointed_bptt)
+
+
 def test_keeping_every_state_is_told():
-    with pytest.raises(NotRightYet, match=r"far fewer than T states are kept” should hold|when every state is kept"):
+    with pytest.raises(
+        NotRightYet, match=r"runs again from the states before steps 0, 1, 2, .*; keep those before 0, 4, 8"
+    ):
         check("05.4", checkpointed(lambda t, every: True))
 
 
 def test_too_many_steps_are_told():
-    with pytest.raises(NotRightYet, match=r"at most 2T times” should hold|when every state is computed again"):
+    with pytest.raises(NotRightYet, match="with every=4 step is called 23 times for T = 11, at most 2T are allowed"):
         check("05.4", checkpointed(lambda t, every: t % every == 0, extra_steps=1))
+
+
+def test_other_checkpoints_than_asked_for_are_told():
+    words = "with every=4 your code runs again from the states before steps 0, 5, 10; keep those before 0, 4, 8"
+    with pytest.raises(NotRightYet, match=words):
+        check("05.4", checkpointed(lambda t, every: t % 5 == 0))
 
 
 def test_tracing_of_memory_goes_on_where_it_was_on():
@@ -176,14 +309,22 @@ def over_zipped(x, y, params):
 
 
 @pytest.mark.parametrize("answer", [step_by_step, over_zipped])
-def test_a_loop_over_time_is_told(answer):
-    with pytest.raises(NotRightYet, match=r"the steps are computed in a loop, one after the other"):
-        check("05.5", answer)
+def test_a_loop_over_time_earns_its_points_and_is_told(answer, capsys):
+    check("05.5", answer)
+    said = capsys.readouterr().out
+    assert said.startswith("✓ 05.5: 3 points · but T = 30 takes ")
+    assert "no loop over time is needed" in said
 
 
-def test_a_watched_array_counts_its_uses_and_gives_plain_arrays():
-    uses = [1]
-    a = _Watched.of(np.arange(6.0).reshape(2, 3), uses)
-    results = [a[0], a + 1, a @ a.T, np.concatenate([a, a]), np.dot(a, np.ones(3))]
-    assert uses == [1 + len(results)]
-    assert all(type(result) in (np.ndarray, np.float64) for result in results)
+def test_states_that_are_run_again_and_kept_all_the_same_are_told(capsys):
+    def hoarding(step, step_backward, x, upstream, h0, every):
+        hoard = []
+
+        def kept(*arguments):
+            hoard.append(step(*arguments))
+            return hoard[-1]
+
+        return checkpointed(lambda t, every: t % every == 0)(kept, step_backward, x, upstream, h0, every)
+
+    check("05.4", hoarding)
+    assert "states for T = 100: forget a segment's when it is done" in capsys.readouterr().out
