@@ -17,6 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in .venv (a few minutes the first time) ..."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@$(BIN)/python -m rnnkit.warm >/dev/null
 	@touch $@
 
 book: html serve  ## build the book and serve it on this machine

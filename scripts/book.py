@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "book"))
 from coursebook import inputs  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
 
 SETTINGS = ("_config.yml", "_toc.yml", "references.bib", "constraints.txt")
-PAGES = ("index.md", "chapters", "exercises", "reference")
+PAGES = ("index.md", "chapters", "exercises", "reference", "templates")
 """What a book is made of, below its own folder; the library and the extension come on top."""
 
 FIXED = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "1767225600"}

@@ -7,8 +7,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import rnnkit.warm
 from coursebook import inputs, numbers, pages
 
 if TYPE_CHECKING:
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect every part to the moment of the build at which it acts."""
+    """Connect every part to the moment of the build at which it acts; let Jupyter find the warm kernels."""
+    known = [str(Path(rnnkit.warm.__file__).parent), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(known)
     app.connect("config-inited", inputs.choose_cache)
     app.connect("env-get-updated", numbers.number_by_file_name, priority=900)  # after Sphinx has numbered
     app.connect("autodoc-process-docstring", pages.keep_colons, priority=400)  # before napoleon

@@ -1,62 +1,46 @@
-"""The command ``rnnkit grade``: its options, resuming, and what it prints."""
+"""The command ``rnnkit grade``: its options, and what it writes and prints."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
+from rnnkit.grade.course import Options, UsageError, find_masters, find_submissions, grade_class, load_masters
+from rnnkit.grade.exports import FORMATS, export, ready, target
+from rnnkit.grade.gradebook import GradebookError
+from rnnkit.grade.handed_in import hand_in_times
+from rnnkit.grade.late import LatePolicy, Scored, describe, score
+from rnnkit.grade.limits import Limits
+from rnnkit.grade.report import summary
+from rnnkit.grade.submissions import Submission
+from rnnkit.isolation.plan import MODES, IsolationError
 
-import rnnkit
-from rnnkit.grade.gradebook import Gradebook, GradebookError, Row
-from rnnkit.grade.lanes import Task, grade_all
-from rnnkit.grade.limits import ISOLATION, Limits
-from rnnkit.grade.master import Master
-from rnnkit.grade.report import summary, write_csv
-from rnnkit.grade.results import plain
-from rnnkit.grade.submissions import NoSubmissionsError, find, fingerprint
+__all__ = ["add_arguments", "run"]
 
-__all__ = ["Options", "add_arguments", "grade_class", "run"]
-
-_EXAMPLES = f"""\
+_EXAMPLES = """\
 examples:
   rnnkit grade handed_in/                        a class: handed_in/ana.ipynb or handed_in/ana/05-bptt.ipynb
-  rnnkit grade handed_in/ --out exam/            and where results go: exam/gradebook.db, exam/grades.csv
+  rnnkit grade handed_in/ --out exam/ --feedback --similarity
+                                                 and a page for each student, and who shares code with whom
+  rnnkit grade handed_in/ --due 2026-05-01T23:59+02:00 --late "10%/day max 50%" --grace 15m
+  rnnkit grade handed_in/ --export canvas --worksheet export.csv --export json
+  rnnkit grade handed_in/ --isolation strict --workers 8
+  rnnkit grade handed_in/ --executor dask --scheduler tcp://10.0.0.5:8786
   rnnkit grade 05-bptt.ipynb --public            one notebook, with the seeds the learner has too
-  rnnkit grade handed_in/ --fresh --workers 8    grade everything again
 
 Results go to OUT/gradebook.db after each submission. A run that was stopped goes on where it was; a submission is
-graded again when its file, its master, the library, the seed or a limit has changed.
+graded again when its file, its master, the library, the seed, a limit or the isolation has changed. So the same command
+with another --export or --feedback grades nothing again.
+
+isolation: every kernel runs behind all the walls that this machine has (bubblewrap, Landlock, seccomp, control groups);
+each run tries them before it grades, and the report says which held. --isolation strict refuses to run with fewer than
+files, network and processes sealed off.
 
 The exit status is 0 when grading worked (whatever the grades), 2 when the input is wrong, 130 when stopped.
-
-isolation of this version:
-  {ISOLATION}.
-  Grade work of people you do not trust in a virtual machine or a container without network.
 """
-
-
-class UsageError(ValueError):
-    """The command line asks for something that cannot be; the message says what would work."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What one run of the grader is asked to do."""
-
-    submissions: tuple[Path, ...]
-    masters: tuple[Path, ...]
-    out: Path
-    workers: int = 1
-    seed: str | None = None
-    public: bool = False
-    fresh: bool = False
-    limits: Limits = Limits()  # noqa: RUF009  (frozen)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,9 +65,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table here (default: OUT/grades.csv)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="notebooks at a time")
+    parser.add_argument(
+        "--executor", choices=("local", "dask"), default="local", help="grade on this machine, or on a Dask cluster"
+    )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask scheduler, such as tcp://10.0.0.5:8786")
+    parser.add_argument(
+        "--isolation", choices=MODES, default="auto",
+        help="auto: all walls this machine has; strict: refuse to run with fewer; none: limits alone (default: auto)",
+    )  # fmt: skip
     parser.add_argument("--seed", metavar="S", help="root of all seeds (default: drawn once per gradebook, kept there)")
     parser.add_argument("--public", action="store_true", help="use the learner's public seed: feedback, not an exam")
     parser.add_argument("--fresh", action="store_true", help="grade again what is already graded")
+    results = parser.add_argument_group("results beside the gradebook and grades.csv")
+    results.add_argument(
+        "--export", action="append", default=[], metavar="FORMAT[=FILE]",
+        help=f"one of {', '.join(FORMATS)}; may be repeated (default files lie in OUT)",
+    )  # fmt: skip
+    results.add_argument(
+        "--worksheet", type=Path, metavar="FILE",
+        help="the gradebook exported from Canvas, or Moodle's grading worksheet, to fill in",
+    )  # fmt: skip
+    results.add_argument("--feedback", action="store_true", help="a page for each student, in OUT/feedback")
+    results.add_argument("--similarity", action="store_true", help="who shares code with whom, in OUT/similarity")
+    late = parser.add_argument_group("late work")
+    late.add_argument("--due", metavar="TIME", help="when work is due: 2026-05-01T23:59+02:00 (without a zone: local)")
+    late.add_argument("--late", metavar="RULE", help='what lateness costs: "10%%/day max 50%%", 1/hour, zero')
+    late.add_argument("--grace", metavar="TIME", help="how long lateness costs nothing: 15m")
+    late.add_argument(
+        "--handed-in", type=Path, metavar="FILE.csv",
+        help="columns student and time (default: nbgrader's timestamp.txt, else the file's own time)",
+    )  # fmt: skip
     numbers = parser.add_argument_group("limits of a submission, with their defaults")
     numbers.add_argument(
         "--timeout-cell", type=float, default=limits.cell_seconds, metavar="SECONDS", help="%(default)g"
@@ -111,115 +122,80 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # workers share the cores; they inherit this
     try:
-        limits = Limits(
+        policy = LatePolicy.parse(arguments.due, arguments.late, arguments.grace)
+        options = _options(arguments)
+        submissions = find_submissions(options.submissions, options.out)
+        exports = _exports(arguments, options.out)
+        rows = grade_class(options, submissions)
+        scored = score(rows, policy, hand_in_times(submissions, arguments.handed_in) if policy else {})
+        said = [export(name, file, scored, worksheet=arguments.worksheet) for name, file in exports]
+        said += _pages(arguments, submissions, scored, options)
+    except (GradebookError, IsolationError, ValueError, OSError) as error:
+        print(f"rnnkit grade: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nrnnkit grade: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    print(summary(scored))
+    if late := describe(scored):
+        print(f"\n{late}")
+    print(f"\nGradebook: {options.out / 'gradebook.db'}", *filter(None, said), sep="\n")
+    return 0
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    if (arguments.executor == "dask") != (arguments.scheduler is not None):
+        raise UsageError("--executor dask and --scheduler ADDRESS belong together; give both or neither")
+    return Options(
+        tuple(arguments.submissions),
+        find_masters(arguments.master or [Path("solutions")]),
+        arguments.out,
+        workers=arguments.workers,
+        seed=arguments.seed,
+        public=arguments.public,
+        fresh=arguments.fresh,
+        limits=Limits(
             cell_seconds=arguments.timeout_cell,
             notebook_seconds=arguments.timeout_notebook,
             memory_mb=arguments.memory_mb,
             file_mb=arguments.file_mb,
             output_mb=arguments.output_mb,
             processes=arguments.processes,
-        )
-        options = Options(
-            tuple(arguments.submissions),
-            find_masters(arguments.master or [Path("solutions")]),
-            arguments.out,
-            arguments.workers,
-            arguments.seed,
-            arguments.public,
-            arguments.fresh,
-            limits,
-        )
-        if arguments.csv and not arguments.csv.absolute().parent.is_dir():
-            raise UsageError(f"--csv: the folder of {arguments.csv} does not exist")
-        rows = grade_class(options)
-        table = arguments.csv or arguments.out / "grades.csv"
-        write_csv(table, rows)
-    except (GradebookError, NoSubmissionsError, ValueError, OSError) as error:
-        print(f"rnnkit grade: error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nrnnkit grade: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    print(summary(rows))
-    print(f"\nGradebook: {arguments.out / 'gradebook.db'} · table: {table}")
-    return 0
+        ),
+        isolation=arguments.isolation,
+        scheduler=arguments.scheduler,
+    )
 
 
-def find_masters(places: Sequence[Path]) -> tuple[Path, ...]:
-    """Return the master notebooks in `places` (files, or folders of them)."""
-    found: list[Path] = []
-    for place in places:
-        here = sorted(place.glob("*.ipynb")) if place.is_dir() else [place] if place.is_file() else []
-        if not here:
-            raise UsageError(f"no master notebook at {place}; name one with --master solutions/05-bptt.ipynb")
-        found += here
-    return tuple(path.resolve() for path in found)
+def _exports(arguments: argparse.Namespace, out: Path) -> list[tuple[str, Path]]:
+    """Return what to write, grades.csv always; whether it can be written is found out before anything is graded."""
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = [target(text, out) for text in arguments.export]
+    if arguments.csv or "csv" not in dict(wanted):
+        wanted.insert(0, ("csv", arguments.csv or out / "grades.csv"))
+    for name, file in wanted:
+        ready(name, file, arguments.worksheet)
+    return wanted
 
 
-def grade_class(options: Options) -> list[Row]:
-    """Grade what the gradebook does not hold yet; return the row of every submission, in order."""
-    submissions = find(options.submissions)
-    _check_out(options.out, options.submissions)
-    if options.workers < 1:
-        raise UsageError(f"--workers is {options.workers}; give at least 1")
-    gradebook = Gradebook(options.out / "gradebook.db")
-    try:
-        seed = options.seed if options.seed is not None else gradebook.root_seed
-        policy = _policy("public" if options.public else seed, options.limits)
-        digests = {path.stem: _master_digest(path) for path in options.masters}
-        digests[""] = _digest(*digests.values())
-        prints = {one.key: fingerprint(one.path) for one in submissions}
-        todo = [
-            one
-            for one in submissions
-            if options.fresh or not _holds(gradebook.find(one), prints[one.key], policy, digests)
-        ]
-        for path in options.masters if todo else ():
-            Master.load(path)  # a broken master is one clear error, not one per submission
-        if len(todo) < len(submissions):
-            print(f"{len(submissions) - len(todo)} of {len(submissions)} are graded already", file=sys.stderr)
-        tasks = ((one, Task(one.path, options.masters, seed, options.public, options.limits)) for one in todo)
-        with tqdm(total=len(todo), unit="notebook", disable=None) as bar:
-            for one, result in grade_all(tasks, options.workers):
-                written = result.with_master_digest(digests[result.master])
-                gradebook.write(one, prints[one.key], policy, "public" if options.public else seed, written)
-                bar.set_postfix_str(plain(one.student, 24))
-                bar.update()
-        return [row for one in submissions if (row := gradebook.find(one))]
-    finally:
-        gradebook.close()
+def _pages(
+    arguments: argparse.Namespace, submissions: Sequence[Submission], scored: Sequence[Scored], options: Options
+) -> list[str]:
+    """Write feedback and similarity where they are asked for; return a line for each."""
+    said: list[str] = []
+    if not (arguments.feedback or arguments.similarity):
+        return said
+    masters = load_masters(options.masters)
+    sources = {one.key: one.path for one in submissions}
+    if arguments.feedback:
+        from rnnkit.grade.feedback import write_feedback
 
+        pages = write_feedback(options.out / "feedback", scored, sources, masters)
+        said.append(f"feedback: {len(pages)} pages in {options.out / 'feedback'}")
+    if arguments.similarity:
+        from rnnkit.grade.similarity import similarity, write_similarity
 
-def _holds(row: Row | None, digest: str, policy: str, masters: dict[str, str]) -> bool:
-    """Whether a row was made from just these inputs."""
-    if row is None or row.result.status == "failed":
-        return False
-    return (row.digest, row.policy, row.result.master_digest) == (digest, policy, masters.get(row.result.master))
-
-
-def _check_out(out: Path, places: Sequence[Path]) -> None:
-    for place in places:
-        if place.is_dir() and out.resolve().is_relative_to(place.resolve()):
-            raise UsageError(f"--out {out} lies in the submissions' folder {place}; choose a folder outside it")
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file; give a folder")
-
-
-def _digest(*parts: str | bytes) -> str:
-    code = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        code.update(len(data).to_bytes(8, "big") + data)
-    return code.hexdigest()
-
-
-def _policy(seed: str, limits: Limits) -> str:
-    """All that decides a grade besides the two notebooks: seed, limits, and the library's probes and comparison."""
-    package = Path(rnnkit.__file__).parent
-    sources = sorted([*package.glob("check/**/*.py"), *package.glob("grade/**/*.py")])
-    return _digest(rnnkit.__version__, seed, repr(limits), *(path.read_bytes() for path in sources))
-
-
-def _master_digest(path: Path) -> str:
-    """Digest the master and the Python modules beside it (they make what an exercise is given)."""
-    return _digest(path.read_bytes(), *(module.read_bytes() for module in sorted(path.parent.glob("*.py"))))
+        report = similarity(sources, masters, {one.key: one.student for one in submissions})
+        write_similarity(options.out / "similarity", report)
+        said.append(f"similarity: {options.out / 'similarity'}")
+    return said

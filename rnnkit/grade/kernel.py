@@ -10,36 +10,35 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty
 from typing import Any, ClassVar
 
-import psutil
 import zmq
-from jupyter_client.manager import KernelManager
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
+from jupyter_client.connect import write_connection_file
+from jupyter_client.session import Session
+from nbval.kernel import RunningKernel
 
 from rnnkit.check.values import MIME
-from rnnkit.grade.limits import Limits, kernel_environment
+from rnnkit.grade.processes import kill_tree
+from rnnkit.grade.source import KernelError, KernelSource
+from rnnkit.warm.client import TemplateError, WarmProcess
 
-__all__ = ["GradingKernel", "KernelError", "adopt_orphans", "kill_orphans"]
+__all__ = ["GradingKernel"]
 
 _TICK = 250  # ms between two looks at a silent kernel
 _GRACE = 3.0  # s for the last messages of a cell, and for an interrupted cell to stop
-
-
-class KernelError(RuntimeError):
-    """The kernel did not start or died; the message says when."""
+_REPLY = 2.0  # s for the reply of a cell after which the kernel is idle again
+_LONGEST_ADDRESS = 100  # of the 107 characters that a socket's path may have
+_CHANNELS = ((zmq.DEALER, "shell"), (zmq.SUB, "iopub"), (zmq.DEALER, "stdin"))
 
 
 class GradingKernel(RunningKernel):  # type: ignore[misc]
-    """One bounded kernel, with the python of this process: the notebook has no say in the choice.
+    """One bounded kernel from a worker's source: the notebook has no say in the choice.
 
     Message loops are our own, over two plain sockets; nbval calls `execute_cell_input`, `await_reply`, `get_message`,
     `interrupt` and `stop`, and gets only well-formed messages that matter to a grade.
@@ -51,28 +50,31 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
         "display_data": ("data", dict),
     }
 
-    def __init__(self, limits: Limits, deadline: float) -> None:
-        self.limits, self.notebook_deadline = limits, deadline
+    def __init__(self, source: KernelSource, deadline: float) -> None:
+        self.source, self.limits, self.notebook_deadline = source, source.limits, deadline
         self.trouble = ""  # why the running cell did not end well
         self.reply: dict[str, Any] = {}
         self._inbox: collections.deque[dict[str, Any]] = collections.deque()
-        self._cell_id, self._cell_deadline, self._bytes = "", 0.0, 0
+        self._cell_id, self._cell_deadline, self._idle_since, self._bytes = "", 0.0, 0.0, 0
         self._sockets: tuple[zmq.Socket[bytes], ...] = ()
-        self.folder = tempfile.mkdtemp(prefix="k")
-        sockets, self.work, self.home = (Path(self.folder, name) for name in (".k", "work", "home"))
-        for path in (sockets, self.work, self.home):
-            path.mkdir(mode=0o700)
+        self.process: WarmProcess | subprocess.Popen[bytes] | None = None
+        self.answer: Callable[[object], str] | None = None
+        """Answers the questions (``input()``) of the running cell; most cells may ask none."""
+        try:
+            self._begin()
+        except KernelError:  # perhaps for what another notebook left: once more, behind walls that nobody has met
+            self.stop()
+            source.discard()
+            self._begin()
+
+    def _begin(self) -> None:
+        """Start a kernel in folders of its own."""
         self.context = zmq.Context()
-        for option, value in ((zmq.MAXMSGSIZE, 2 * limits.bundle_mb << 20), (zmq.RCVHWM, 64), (zmq.LINGER, 0)):
+        options = {zmq.MAXMSGSIZE: 2 * self.limits.bundle_mb << 20, zmq.RCVHWM: 64, zmq.SNDTIMEO: 0, zmq.LINGER: 0}
+        options[zmq.RECONNECT_IVL] = 5  # ms between two looks whether the kernel has opened its sockets
+        for option, value in options.items():
             self.context.setsockopt(option, value)
-        self.km = KernelManager(
-            kernel_name=CURRENT_ENV_KERNEL_NAME,
-            kernel_spec_manager=NbvalKernelspecManager(),
-            connection_file=str(sockets / "c.json"),
-            context=self.context,
-        )
-        if os.name == "posix":  # no port for others to meet, none to race for
-            self.km.transport, self.km.ip, self.km.cache_ports = "ipc", str(sockets / "s"), False
+        self.place = self.source.place()
         try:
             self._start()
         except BaseException:
@@ -80,34 +82,58 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
             raise
 
     def _start(self) -> None:
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.km.start_kernel(cwd=str(self.work), env=kernel_environment(str(self.home)), **quiet)
-        self.pid: int = self.km.provisioner.pid
+        self.session = Session(key=os.urandom(16).hex().encode())
+        file = self.place.sockets / "c.json"
+        self.address = str(self.place.sockets / "s")
+        local = os.name == "posix"  # no port for others to meet, none to race for
+        if local and len(self.address) > _LONGEST_ADDRESS:
+            raise KernelError(f"the path {self.address} is too long for a socket; set TMPDIR to a shorter folder")
+        inside = self.source.inside(Path(self.address))
+        _, self.connection = write_connection_file(
+            str(file), key=self.session.key, transport="ipc" if local else "tcp", ip=inside if local else "127.0.0.1"
+        )
+        try:
+            self.process = self.source.start(self.place, self.source.inside(file))
+        except (TemplateError, OSError) as error:
+            raise KernelError(f"the kernel did not start: {error}") from error
         self._connect()
-        self._synchronise(self.limits.startup_seconds)
+        try:
+            self._synchronise(self.limits.startup_seconds)
+        except KernelError as error:
+            raise KernelError(f"{error} while it started; {self.source.last_words()}") from error
 
     def _connect(self) -> None:
         """Open both channels; anew after a message above MAXMSGSIZE, which ends a zmq connection for good."""
         for socket in self._sockets:
             socket.close(linger=0)
-        self._sockets = (self.km.connect_shell(), self.km.connect_iopub())
+        self._sockets = tuple(self._open(kind, name) for kind, name in _CHANNELS)
         self.poller = zmq.Poller()
         for socket in self._sockets:
             self.poller.register(socket, zmq.POLLIN)
+
+    def _open(self, kind: int, channel: str) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self.context.socket(kind)
+        if kind == zmq.SUB:
+            socket.setsockopt(zmq.SUBSCRIBE, b"")
+        else:
+            socket.setsockopt(zmq.IDENTITY, self.session.bsession)  # questions come back to who sent the cell
+        number, local = self.connection[f"{channel}_port"], self.connection["transport"] == "ipc"
+        socket.connect(f"ipc://{self.address}-{number}" if local else f"tcp://{self.connection['ip']}:{number}")
+        return socket
 
     # ------------------------------------------------------------------ what nbval calls
 
     def execute_cell_input(self, cell_input: str, allow_stdin: bool | None = None) -> str:
         """Send the cell; from now on its deadline runs."""
         self._inbox.clear()
-        self._bytes, self.trouble, self.reply = 0, "", {}
+        self._bytes, self._idle_since, self.trouble, self.reply = 0, 0.0, "", {}
         self._cell_deadline = min(time.monotonic() + self.limits.cell_seconds, self.notebook_deadline)
         content = {
             "code": cell_input,
             "silent": False,
             "store_history": False,
             "user_expressions": {},
-            "allow_stdin": bool(allow_stdin),
+            "allow_stdin": self.answer is not None,
             "stop_on_error": False,
         }
         self._cell_id = self._send("execute_request", content)
@@ -116,6 +142,9 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
     def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
         """Wait for the cell's reply, dropping output meanwhile; ``Empty`` means: interrupt it."""
         while not self._read(msg_id):
+            if self._idle_since and time.monotonic() > self._idle_since + _REPLY:
+                self.trouble = "sent no reply"  # what runs cells was broken: all others would wait for nothing
+                return
             if self._bytes > self.limits.output_mb << 20:
                 self.trouble = f"printed more than {self.limits.output_mb} MB"
                 raise Empty
@@ -144,27 +173,21 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
     def interrupt(self) -> None:
         """Interrupt the kernel and what it started; it has a short grace to obey."""
         self._cell_deadline = time.monotonic() + _GRACE
-        with contextlib.suppress(OSError):
-            if os.name == "posix":
-                os.killpg(self.pid, signal.SIGINT)
-            else:
-                self.km.interrupt_kernel()
+        if self.process is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.process.send_signal(signal.SIGINT)
 
     def is_alive(self) -> bool:
         """Tell whether the kernel's process runs."""
-        process = getattr(getattr(self.km, "provisioner", None), "process", None)
-        return process is not None and process.poll() is None
+        return self.process is not None and self.process.poll() is None
 
     def stop(self) -> None:
         """Kill the kernel with everything it started, and remove its folder; a second call does nothing."""
-        process = getattr(getattr(self.km, "provisioner", None), "process", None)
-        if process is not None:
-            kill_tree(process.pid)
-            process.wait()
-            self.km.provisioner.process = None
+        if self.process is not None:
+            end(self.process, self.source)
+            self.process = None
         self.context.destroy(linger=0)
-        self.km.cleanup_connection_file()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.source.clear(self.place)
 
     # ------------------------------------------------------------------ the grader's own
 
@@ -183,8 +206,11 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
             return f"{self.reply.get('ename')}: {self.reply.get('evalue')}"
         return self.trouble
 
-    def _send(self, kind: str, content: dict[str, Any]) -> str:
-        message = self.km.session.send(self._sockets[0], kind, content)
+    def _send(self, kind: str, content: dict[str, Any], socket: zmq.Socket[bytes] | None = None) -> str:
+        try:
+            message = self.session.send(socket or self._sockets[0], kind, content)
+        except zmq.Again:
+            raise KernelError("the kernel takes no more messages") from None
         return str(message["header"]["msg_id"])
 
     def _synchronise(self, seconds: float) -> None:
@@ -204,8 +230,10 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
 
     def _read(self, awaited: str, wait: int = _TICK) -> bool:
         """Take what has arrived from both sockets; True when the reply to `awaited` is among it."""
-        shell, iopub = self._sockets
+        shell, iopub, stdin = self._sockets
         ready = dict(self.poller.poll(wait))
+        if stdin in ready:
+            self._answer(self._receive(stdin))
         if iopub in ready:
             for _ in range(100):
                 message = self._receive(iopub)
@@ -222,6 +250,13 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
             raise KernelError("the kernel ended")
         return False
 
+    def _answer(self, message: dict[str, Any] | None) -> None:
+        """Answer a question; one that no cell may ask gets nothing back."""
+        if message and message.get("msg_type") == "input_request" and self.answer is not None:
+            reply = {"value": self.answer(message["content"].get("prompt"))}
+            with contextlib.suppress(KernelError):  # it asks, and takes no answers
+                self._send("input_reply", reply, self._sockets[2])
+
     def _receive(self, socket: zmq.Socket[bytes]) -> dict[str, Any] | None:
         """Take one message that is signed and well-formed, ``{}`` for one that is not, None when there is none."""
         try:
@@ -230,8 +265,8 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
             return None
         self._bytes += sum(map(len, frames))
         try:
-            _, parts = self.km.session.feed_identities(frames)
-            message: dict[str, Any] = self.km.session.deserialize(parts)
+            _, parts = self.session.feed_identities(frames)
+            message: dict[str, Any] = self.session.deserialize(parts)
             fine = isinstance(message["content"], dict) and isinstance(message["parent_header"], dict)
         except Exception:  # whatever a forged message makes the parser raise
             return {}
@@ -252,6 +287,8 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
             content = {"data": {MIME: content["data"][MIME]}, "metadata": {}}
         elif kind == "error":
             content = {"ename": str(content.get("ename")), "evalue": str(content.get("evalue")), "traceback": []}
+        elif content["execution_state"] == "idle" and message["parent_header"]["msg_id"] == self._cell_id:
+            self._idle_since = self._idle_since or time.monotonic()
         self._inbox.append({**message, "content": content})
 
     @staticmethod
@@ -259,36 +296,14 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
         return {"msg_type": "status", "content": {"execution_state": "idle"}, "parent_header": {"msg_id": msg_id}}
 
 
-def adopt_orphans() -> None:
-    """On Linux, make orphans of this process's descendants its own children, so that `kill_orphans` finds them."""
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_child_subreaper = 36
-        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
-
-
-def kill_tree(pid: int) -> None:
-    """Kill a process, its descendants and its process group."""
-    with contextlib.suppress(psutil.Error):
-        family = psutil.Process(pid).children(recursive=True)
-        for process in family:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-    with contextlib.suppress(OSError):
-        if os.name == "posix":
-            os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(psutil.Error):
-        psutil.Process(pid).kill()
-
-
-def kill_orphans(rounds: int = 50) -> None:
-    """Kill every descendant of this process (a worker's own, see `adopt_orphans`): daemons that a notebook left."""
-    for _ in range(rounds):
-        left = psutil.Process().children(recursive=True)
-        if not left:
-            return
-        for process in left:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(left, timeout=1)
+def end(process: WarmProcess | subprocess.Popen[bytes], source: KernelSource) -> None:
+    """Kill a kernel with everything it started; a template that cannot do that is given up, which does it."""
+    if isinstance(process, WarmProcess):
+        process.kill()
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            source.discard()
+    else:
+        kill_tree(process.pid)
+        process.wait()

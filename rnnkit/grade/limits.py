@@ -21,7 +21,8 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 class Limits:
     """Bounds of one submission's run; every number can be set on the command line.
 
-    Memory is counted per process: ``memory_mb`` bounds private writable memory, four times as much the address space.
+    ``memory_mb`` bounds the private writable memory of each process (four times as much its address space) and, where
+    there are control groups, the memory of all together. ``scratch_mb`` is the room in folders of its own.
     """
 
     cell_seconds: float = 30.0
@@ -33,6 +34,7 @@ class Limits:
     processes: int = 256
     output_mb: int = 64
     bundle_mb: int = 8
+    scratch_mb: int = 256
     restarts: int = 3
 
     def __post_init__(self) -> None:
@@ -41,7 +43,7 @@ class Limits:
                 raise ValueError(f"the limit {name} is {value}; give a number above 0")
 
     def in_kernel(self) -> dict[str, int]:
-        """Return what the preamble hands to ``resource.setrlimit``, by the names of :mod:`resource`."""
+        """Return what the kernel hands to ``resource.setrlimit``, by the names of :mod:`resource`."""
         megabyte = 1 << 20
         return {
             "CPU": int(self.notebook_seconds) + 10,
@@ -49,7 +51,6 @@ class Limits:
             "AS": 4 * self.memory_mb * megabyte,
             "FSIZE": self.file_mb * megabyte,
             "NOFILE": self.open_files,
-            "NPROC": self.processes,
             "CORE": 0,
         }
 

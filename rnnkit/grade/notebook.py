@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import tempfile
@@ -18,23 +19,22 @@ import numpy as np
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
-from rnnkit.check import run_probe
-from rnnkit.check.values import MIME, compare, decode, encode
-from rnnkit.grade.kernel import GradingKernel, KernelError
-from rnnkit.grade.limits import Limits
+from rnnkit.check import answer_call, judged_values, make_oracle, run_probe
+from rnnkit.check.values import MIME, FormError, compare, decode, encode
+from rnnkit.grade.kernel import GradingKernel
 from rnnkit.grade.plan import Plan, Step
-from rnnkit.grade.results import CheckResult, plain
+from rnnkit.grade.results import CheckResult, GraderError, plain
+from rnnkit.grade.source import KernelError, KernelSource
 
 if TYPE_CHECKING:
+    from rnnkit.check.oracle import Oracle
     from rnnkit.grade.master import CheckCell, Master
 
 _NAMED = 3  # how many wrong values a reason names
+_UNUSED = ("cacheprovider", "doctest", "junitxml", "threadexception", "unraisableexception")
+"""Plugins of pytest that write files, or collect all garbage several times: a sixth of a submission's time."""
 
-__all__ = ["GraderError", "Run", "run_plan"]
-
-
-class GraderError(RuntimeError):
-    """The grader itself failed; a learner is not to blame."""
+__all__ = ["Run", "run_plan"]
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Run:
     plan: Plan
     master: Master
     seed_of: Callable[[str], int]
-    limits: Limits
+    kernels: KernelSource
     checks: list[CheckResult] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -56,7 +56,8 @@ def run_plan(run: Run) -> None:
         notebook = Path(folder, "notebook.ipynb")
         cells = [nbformat.v4.new_code_cell(step.source) for step in run.plan.steps]
         notebook.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), encoding="utf-8")
-        options = ["--noconftest", "-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider", "--tb=short", "-q"]
+        options = ["--noconftest", "-c", os.devnull, "--rootdir", folder, "--tb=short", "-q"]
+        options += [f"-pno:{name}" for name in _UNUSED]
         log = io.StringIO()
         with _own_pytest(), contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             code = pytest.main([*options, "-p", "nbval.plugin", str(notebook)], plugins=[_Collecting(run)])
@@ -117,26 +118,18 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
 
     def setup(self) -> None:
         """Start the clock and the first kernel."""
-        self.deadline = time.monotonic() + self.run.limits.notebook_seconds
+        self.deadline = time.monotonic() + self.run.kernels.limits.notebook_seconds
         self.done: list[str] = []
-        self.restarts_left = self.run.limits.restarts
+        self.restarts_left = self.run.kernels.limits.restarts
         self._start()
 
     def _start(self) -> None:
-        withheld = sorted({name for check in self.run.master.checks for name in check.exercise.withheld})
-        kernel = self.kernel = GradingKernel(self.run.limits, self.deadline)
-        error = kernel.run(
-            "from rnnkit.grade import preamble as __preamble\n"
-            f"__preamble.enter({self.run.limits.in_kernel()!r}, {withheld!r})\n"
-            "del __preamble"
-        )
-        if error:
-            raise GraderError(f"the preamble failed in the kernel: {plain(error)}")
+        self.kernel = GradingKernel(self.run.kernels, self.deadline)
 
     def ready(self) -> GradingKernel:
         """Return a kernel that lives, with the earlier cells done; raises `KernelError` when there can be none."""
         if time.monotonic() > self.deadline:
-            raise KernelError(f"the notebook's {self.run.limits.notebook_seconds:g} s were used up")
+            raise KernelError(f"the notebook's {self.run.kernels.limits.notebook_seconds:g} s were used up")
         if self.kernel is not None and self.kernel.is_alive():
             return self.kernel
         if not self.restarts_left:
@@ -190,7 +183,7 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]
             return
         if not reason:
             self.parent.done.append(self.step.source)
-            reason = self._raised()
+            reason = "" if self.step.given else self._raised()
         note = f"{self.step.label}: {plain(reason)}"
         if reason and not (run.notes and run.notes[-1].partition(": ")[2] == plain(reason)):
             run.notes.append(note)
@@ -201,6 +194,8 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]
             kernel = self.parent.ready()
         except KernelError as error:
             return str(error)
+        if self.step.check:
+            self._prepare(self.step.check, kernel)
         try:
             super().runtest()
         except NbCellError:
@@ -212,7 +207,14 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]
             raise
         except Exception as error:  # a forged message can break nbval's loop anywhere
             return f"broken messages ({type(error).__name__})"
+        finally:
+            kernel.answer = None
         return kernel.trouble
+
+    def _prepare(self, check: CheckCell, kernel: GradingKernel) -> None:
+        """Make the exercise's oracle, if it has one: it answers from here what the cell asks."""
+        self.oracle = make_oracle(check.exercise, _secret(check, self.parent.run))
+        kernel.answer = None if self.oracle is None else functools.partial(answer_call, self.oracle)
 
     def _raised(self) -> str:
         errors = [out for out in self.test_outputs or () if out.output_type == "error"]
@@ -222,7 +224,7 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]
         """Compare values with the reference's at the same seed, in place of nbval's comparison of texts."""
         assert self.step.check is not None
         self.comparison_traceback: list[str] = []
-        self.verdict, self.detail = _judge(self.step.check, test, self.parent.run)
+        self.verdict, self.detail = _judge(self.step.check, test, self.parent.run, self.oracle)
         return not self.verdict
 
 
@@ -231,8 +233,8 @@ def _emitting(check: CheckCell, run: Run) -> str:
     seed, given = run.seed_of(check.exercise.id), _given(check, run)
     literal = repr(encode(given)) if given else "None"
     return (
-        "from rnnkit.grade.preamble import emit as __emit\n"
-        f"__emit({check.exercise.id!r}, {check.answer}, {seed}, {literal})"
+        "from rnnkit.warm.preamble import emit as __emit\n"
+        f"__emit({check.exercise.id!r}, {check.answer}, {seed}, {literal}, {check.exercise.oracle is not None})"
     )
 
 
@@ -241,7 +243,12 @@ def _given(check: CheckCell, run: Run) -> dict[str, np.ndarray]:
     return run.master.given(check.exercise.id, run.seed_of(f"{check.exercise.id} given"))
 
 
-def _judge(check: CheckCell, outputs: list[Any], run: Run) -> tuple[str, str]:
+def _secret(check: CheckCell, run: Run) -> int:
+    """Return the seed of what stays on this side: an oracle's weights, the data that a certificate is tried on."""
+    return run.seed_of(f"{check.exercise.id} secret")
+
+
+def _judge(check: CheckCell, outputs: list[Any], run: Run, oracle: Oracle | None) -> tuple[str, str]:
     """Say why these outputs earn nothing: a reason without any expected value, and the detail for the instructor."""
     bundles = [out["data"][MIME] for out in outputs if out.get("output_type") == "display_data"]
     if len(bundles) != 1:
@@ -256,12 +263,15 @@ def _judge(check: CheckCell, outputs: list[Any], run: Run) -> tuple[str, str]:
         return error.removeprefix("FormError: ") if error.startswith(
             "FormError: "
         ) else f"the answer raised {error}", ""
+    given, secret = _given(check, run), _secret(check, run)
     try:
-        got = decode(bundle.get("values"))
+        got = judged_values(check.exercise, decode(bundle.get("values")), secret, given, oracle)
+    except FormError as error:
+        return plain(error), ""
     except ValueError as error:
         return f"the values cannot be read: {plain(error)}", ""
     try:
-        expected = run_probe(check.exercise, run.master.answers[check.answer], seed, _given(check, run))
+        expected = run_probe(check.exercise, run.master.answers[check.answer], seed, given, secret)
     except Exception as error:
         raise GraderError(f"the reference of {check.exercise.id} raised {type(error).__name__}: {error}") from error
     tolerance = (check.exercise.rtol, check.exercise.atol)

@@ -24,6 +24,8 @@ class Step:
     source: str
     label: str
     check: CheckCell | None = None
+    given: bool = False
+    """Whether the learner left the cell as it was handed out: what it says is no news."""
 
 
 @dataclass
@@ -60,6 +62,7 @@ def grade_id(cell: Cell) -> str:
 def make_plan(master: Master, cells: Sequence[Cell]) -> Plan:
     """Merge a learner's `cells` with the master's locked code cells."""
     locked = _locked_cells(master)
+    handed_out = {cell["source"].strip() for cell in master.release.cells}
     plan = Plan()
     remarks: dict[str, list[str]] = {}
     roles = [_role(cell, locked) for cell in cells]
@@ -75,7 +78,8 @@ def make_plan(master: Master, cells: Sequence[Cell]) -> Plan:
         if cell["cell_type"] == "code":
             number += 1
             if not role and cell["source"].strip():
-                plan.steps.append(Step(cell["source"], f"cell {number}"))
+                given = cell["source"].strip() in handed_out
+                plan.steps.append(Step(cell["source"], f"cell {number}", given=given))
         plan.steps.extend(_pristine(one) for one in at.get(position, []))
     return plan
 

@@ -1,71 +1,77 @@
-"""What the instructor sees: a table on the terminal, and a CSV file."""
+"""What the instructor sees on the terminal: a table per notebook, notes, and how well the machine was protected."""
 
 from __future__ import annotations
 
-import csv
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rnnkit.grade.exports import plain_csv
+from rnnkit.grade.exports.cells import number, shortfall
 from rnnkit.grade.gradebook import Row
-from rnnkit.grade.limits import ISOLATION
+from rnnkit.grade.late import Scored, scored
+from rnnkit.grade.results import plain
 
-__all__ = ["summary", "write_csv"]
+__all__ = ["isolation_lines", "summary", "write_csv"]
 
-
-def _number(points: float) -> str:
-    return f"{points:g}"
-
-
-def _shortfall(row: Row) -> str:
-    """Say in one line what went wrong: the row's reason, or those of its checks, equal ones once."""
-    if row.result.reason:
-        return row.result.reason
-    reasons: dict[str, list[str]] = {}
-    for check in row.result.checks:
-        if check.reason:
-            reasons.setdefault(check.reason, []).append(check.exercise)
-    return "; ".join(f"{', '.join(exercises)}: {reason}" for reason, exercises in reasons.items())
+_WEAK = re.compile(r"\bNO\b|^$")  # as `rnnkit.isolation` shouts it
+_MOST_NOTES = 3  # of one student, on the terminal
+_WIDEST = 160
 
 
-def summary(rows: Sequence[Row]) -> str:
-    """Write a table per master: points by check, total, and the reasons; notes below."""
-    parts: list[str] = []
-    masters = sorted({row.result.master for row in rows} - {""}) or [""]
-    for master in masters:
-        alone = len(masters) == 1  # then what belongs to no master stands in its table too
-        parts.append(_table(master, [row for row in rows if alone or row.result.master == master]))
-    if len(masters) > 1 and (strays := [row for row in rows if not row.result.master]):
+def summary(rows: Sequence[Row | Scored]) -> str:
+    """Write a table per notebook (points by check, total, reasons; notes below), totals, and the isolation in force."""
+    class_ = scored(rows)
+    masters = sorted({one.row.result.master for one in class_} - {""}) or [""]
+    alone = len(masters) == 1  # then what belongs to no master stands in its table too
+    parts = [_table(name, [one for one in class_ if alone or one.row.result.master == name]) for name in masters]
+    if not alone and (strays := [one for one in class_ if not one.row.result.master]):
         parts.append(_table("without a master", strays))
-    graded = [row.result.points for row in rows if row.result.status == "graded"]
+    graded = [one.points for one in class_ if one.row.result.status == "graded"]
     mean = f", mean {sum(graded) / len(graded):.1f} points" if graded else ""
-    rest = {
-        status: sum(row.result.status == status for row in rows) for status in ("unreadable", "unmatched", "failed")
-    }
-    others = "".join(f", {count} {status}" for status, count in rest.items() if count)
-    parts.append(f"{len(rows)} submissions: {len(graded)} graded{mean}{others}")
-    parts.append(f"ISOLATION: {ISOLATION}")
-    return "\n\n".join(parts)
+    states = Counter(one.row.result.status for one in class_)
+    others = "".join(f", {states[name]} {name}" for name in ("unreadable", "unmatched", "failed") if states[name])
+    parts.append(f"{len(class_)} submissions: {len(graded)} graded{mean}{others}")
+    parts.append("\n".join(isolation_lines(class_)))
+    return "\n\n".join(filter(None, parts))
 
 
-def _table(master: str, rows: Sequence[Row]) -> str:
-    checks = max((row.result.checks for row in rows), key=len)
-    header = ["student", *(check.exercise for check in checks), "points", "reason"]
-    limits = [
-        "",
-        *(f"/{_number(check.maximum)}" for check in checks),
-        f"/{_number(sum(c.maximum for c in checks))}",
-        "",
-    ]
-    body = []
-    for row in rows:
-        points = [_number(check.points) for check in row.result.checks] or ["–"] * len(checks)
-        status = "" if row.result.status == "graded" else f"{row.result.status}: "
-        body.append([row.student[:32], *points, _number(row.result.points), status + _shortfall(row)])
+def isolation_lines(rows: Sequence[Row | Scored]) -> list[str]:
+    """Say what protected the machine while these rows were made: the weakest first, and it is not to be overlooked."""
+    found = Counter(plain(one.row.result.isolation, 400) for one in scored(rows))
+    lines = []
+    for line in sorted(found, key=lambda line: (not _WEAK.search(line), -found[line])):
+        weak = "WARNING, WEAK ISOLATION" if _WEAK.search(line) else "ISOLATION"
+        count = f" of {found[line]} submissions" if len(found) > 1 else ""
+        lines.append(f"{weak}{count}: {line or 'not recorded'}")
+    return lines
+
+
+def _table(master: str, rows: Sequence[Scored]) -> str:
+    checks = max((one.row.result.checks for one in rows), key=len, default=())
+    late = any(one.policy for one in rows)
+    header = ["student", *(check.exercise for check in checks), *(["late"] if late else []), "points", "reason"]
+    limits = ["", *(f"/{number(check.maximum)}" for check in checks), *([""] if late else [])]
+    limits += [f"/{number(sum(check.maximum for check in checks))}", ""]
+    body = [_cells(one, len(checks), late) for one in rows]
     widths = [max(len(line[column]) for line in [header, limits, *body]) for column in range(len(header))]
-    lines = [master or "without a master", *(_line(cells, widths) for cells in [header, limits, *body])]
-    for row in rows:
-        lines.extend(f"  note on {row.student}: {note}" for note in row.result.notes)
+    lines = [plain(master) or "without a master", *(_line(cells, widths) for cells in [header, limits, *body])]
+    for one in rows:
+        notes = one.row.result.notes
+        lines += [f"  note on {plain(one.row.student, 32)}: {plain(note)}" for note in notes[:_MOST_NOTES]]
+        if len(notes) > _MOST_NOTES:
+            lines.append(f"  note on {plain(one.row.student, 32)}: {len(notes) - _MOST_NOTES} more, in the CSV file")
     return "\n".join(lines)
+
+
+def _cells(one: Scored, checks: int, late: bool) -> list[str]:
+    result = one.row.result
+    points = [number(check.points) for check in result.checks] or ["–"] * checks
+    points += [""] * (checks - len(points))
+    cost = [f"-{number(one.penalty)}" if one.penalty else "late" if one.late else ""] if late else []
+    status = "" if result.status == "graded" else f"{result.status}: "
+    return [plain(one.row.student, 32), *points, *cost, number(one.points), plain(status + shortfall(one), _WIDEST)]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -73,23 +79,6 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([cells[0].ljust(widths[0]), *middle, cells[-1]]).rstrip()
 
 
-def write_csv(path: Path, rows: Iterable[Row]) -> None:
+def write_csv(path: Path, rows: Iterable[Row | Scored]) -> None:
     """Write one line per submission; the file appears whole or not at all."""
-    rows = list(rows)
-    exercises = sorted({check.exercise for row in rows for check in row.result.checks})
-    partial = path.with_name(f".{path.name}.part")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["student", "file", "notebook", "status", *exercises, "points", "maximum", "reason", "notes"])
-        for row in rows:
-            points = {check.exercise: _number(check.points) for check in row.result.checks}
-            result = row.result
-            line = [row.student, row.name, result.master, result.status, *(points.get(name, "") for name in exercises)]
-            line += [_number(result.points), _number(result.maximum), _shortfall(row), " | ".join(result.notes)]
-            writer.writerow([_no_formula(cell) for cell in line])
-    partial.replace(path)
-
-
-def _no_formula(cell: str) -> str:
-    """Keep a cell text with an apostrophe where a spreadsheet would run it."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
+    plain_csv.write(path, scored(rows))

@@ -6,9 +6,13 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-__all__ = ["CheckResult", "Result", "Status", "plain"]
+__all__ = ["CheckResult", "GraderError", "Result", "Status", "plain"]
 
 Status = Literal["graded", "unreadable", "unmatched", "failed"]
+
+
+class GraderError(RuntimeError):
+    """The grader itself failed; a learner is not to blame."""
 
 
 def plain(text: object, width: int = 200) -> str:

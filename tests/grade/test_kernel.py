@@ -1,5 +1,6 @@
 """Through the notebook's runner, with a master of one exercise: what the kernel may do and what it may not."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -7,15 +8,24 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rnnkit.grade.kernel import GradingKernel, KernelError
+from rnnkit.grade.kernel import GradingKernel
 from rnnkit.grade.limits import Limits
+from rnnkit.grade.master import Master
+from rnnkit.grade.source import KernelError, KernelSource, Place
 
 FAST = Limits(cell_seconds=1, output_mb=1)
 
 
+@pytest.fixture(scope="module")
+def source():
+    made = KernelSource(Master.load(Path(__file__).parents[2] / "solutions/05-bptt.ipynb"), FAST)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def kernel():
-    made = GradingKernel(FAST, time.monotonic() + 60)
+def kernel(source):
+    made = GradingKernel(source, time.monotonic() + 60)
     yield made
     made.stop()
 
@@ -70,13 +80,44 @@ def test_pictures_and_streams_are_dropped(kernel):
     assert messages(kernel, source) == ["status", "status"]
 
 
-def test_stopping_ends_what_the_notebook_started_and_removes_its_folder():
-    kernel = GradingKernel(FAST, time.monotonic() + 60)
-    kernel.run("import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1e5)'])")
-    (child,) = psutil.Process(kernel.pid).children()
+def test_stopping_ends_what_the_notebook_started_and_removes_its_folder(source):
+    kernel = GradingKernel(source, time.monotonic() + 60)
+    token = f"x{os.urandom(8).hex()}"
+    kernel.run(
+        f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1e5)', '{token}'])"
+    )
+    assert len(carrying(token)) == 1
     kernel.stop()
-    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
-    assert not Path(kernel.folder).exists()
+    assert carrying(token) == []
+    assert not kernel.place.folder.exists()
+    kernel.stop()
+
+
+def carrying(token):
+    """The processes with this word on their command line."""
+    return [one for one in psutil.process_iter(["cmdline"]) if token in (one.info["cmdline"] or ())]
+
+
+def test_a_kernel_asks_only_while_it_may(kernel):
+    ask = "answer = get_ipython().kernel.raw_input('how much?')"
+    assert kernel.run(ask).startswith("StdinNotImplementedError")
+    kernel.answer = lambda question: f"{question} 42"
+    assert kernel.run(f"{ask}\nassert answer == 'how much? 42'") == ""
+
+
+def test_a_path_too_long_for_a_socket_is_a_clear_error(source, monkeypatch, tmp_path):
+    deep = tmp_path / ("d" * 90)
+    monkeypatch.setattr(source, "place", lambda: Place(deep, deep, str(deep), str(deep)))
+    with pytest.raises(KernelError, match="too long for a socket; set TMPDIR to a shorter folder"):
+        GradingKernel(source, time.monotonic() + 60)
+
+
+def test_a_template_that_died_is_replaced(kernel, source):
+    kernel.stop()
+    source.template.process.kill()
+    source.template.process.wait()
+    kernel = GradingKernel(source, time.monotonic() + 60)
+    assert kernel.run("1 + 1") == ""
     kernel.stop()
 
 

@@ -1,11 +1,22 @@
 import json
 import os
+import socket
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 
-from rnnkit.grade.submissions import NoSubmissionsError, UnreadableError, belongs_to, find, fingerprint, read_cells
+from rnnkit.grade import submissions
+from rnnkit.grade.submissions import (
+    NoSubmissionsError,
+    UnreadableError,
+    belongs_to,
+    cells_of,
+    find,
+    fingerprint,
+    read_cells,
+)
 
 
 def write(path, *sources):
@@ -55,10 +66,23 @@ def test_a_name_that_is_no_utf8_becomes_printable(tmp_path):
         (b'{"nbformat": 4, "cells": 7}', "not a valid notebook"),
         (b'{"nbformat": 99, "cells": []}', "not a valid notebook"),
         (
-            b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code"}]}',
-            "cell 1 has no text",
+            b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"source": "1"}]}',
+            "cell 1 has no type",
         ),
-        (b"9" * 10_000, "is not JSON"),
+        (b"9" * 10_000, "not a notebook"),
+        (b'{"nbformat": "4", "cells": []}', "no nbformat number"),
+        (b'{"nbformat": true, "cells": []}', "no nbformat number"),
+        (b'{"nbformat": NaN, "cells": []}', "its format is nan, known are 2 to 4"),
+        (b'{"nbformat": 4, "cells": [],}', "is not JSON: .*line 1"),
+        (b'{"nbformat": 4, "cells": [7]}', "cell 1 has no type"),
+        (b'{"nbformat": 4, "cells": [{"cell_type": ["code"], "source": ""}]}', "cell 1 has no type"),
+        (b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": 7}]}', "the source of cell 1 is no text"),
+        (b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": ["a", 7]}]}', "the source of cell 1 is no text"),
+        (b'{"nbformat": 4, "cells": [' + b"{}," * 3000 + b"{}]}", "a list of at most 2000"),
+        (b'{"nbformat": 4, "cells": [' + b"[]," * 2_000_000 + b"[]]}", "holds more than 1000000 values"),
+        (b'{"nbformat": 4, "cells": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is not JSON"),
+        (b'{"nbformat": 3, "worksheets": 7}', "cells must be a list"),
+        (b'{"nbformat": 3, "worksheets": [{"cells": {"a": 1}}]}', "cell 1 has no type"),
     ],
 )
 def test_what_is_no_notebook_gets_its_reason(tmp_path, content, reason):
@@ -66,6 +90,42 @@ def test_what_is_no_notebook_gets_its_reason(tmp_path, content, reason):
     path.write_bytes(content)
     with pytest.raises(UnreadableError, match=reason):
         read_cells(path)
+
+
+def one_cell(**fields):
+    return json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": "x = 1"} | fields]})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        one_cell().encode("utf-8-sig"),
+        one_cell().encode("utf-16"),
+        json.dumps(json.loads(one_cell()), indent=1).replace("\n", "\r\n").encode(),
+        one_cell(source=["x = ", "1"]).encode(),
+        one_cell(metadata=None, id=7, outputs="?").encode(),
+        one_cell(outputs=[float("nan")]).encode(),
+        one_cell(execution_count=0).replace("0", "9" * 5000).encode(),
+        one_cell().replace('"source"', '"source": "older", "source"').encode(),
+    ],
+    ids=["a byte-order mark", "UTF-16", "CRLF", "source as a list", "no id", "NaN", "a long number", "a key twice"],
+)
+def test_an_oddity_of_a_file_changes_nothing(content):
+    assert [cell["source"] for cell in cells_of(content)] == ["x = 1"]
+
+
+def test_windows_line_ends_in_a_cell_become_plain_ones():
+    assert cells_of(one_cell(source="a\r\nb\rc\n").encode())[0]["source"] == "a\nb\nc\n"
+
+
+def test_half_a_character_costs_only_itself():
+    assert cells_of(one_cell(source="Zo\xeb \ud800 = 1").encode())[0]["source"] == "Zo\xeb ? = 1"
+    assert cells_of(one_cell(source="\ud83d\ude00").encode())[0]["source"] == "\N{GRINNING FACE}"
+
+
+@pytest.mark.parametrize("source", [None, "", []])
+def test_a_cell_without_text_is_an_empty_cell(source):
+    assert cells_of(one_cell(source=source).encode())[0]["source"] == ""
 
 
 def test_an_oversized_file_is_not_read(tmp_path):
@@ -76,13 +136,28 @@ def test_an_oversized_file_is_not_read(tmp_path):
         read_cells(path)
 
 
-def test_links_and_pipes_are_not_opened(tmp_path):
+def test_what_is_no_file_is_never_opened(tmp_path, monkeypatch):
     (tmp_path / "link.ipynb").symlink_to(write(tmp_path / "secret.ipynb"))
     os.mkfifo(tmp_path / "pipe.ipynb")
-    with pytest.raises(UnreadableError, match="symbolic link"):
-        read_cells(tmp_path / "link.ipynb")
-    with pytest.raises(UnreadableError, match="not a regular file"):
-        read_cells(tmp_path / "pipe.ipynb")
+    with socket.socket(socket.AF_UNIX) as one:
+        monkeypatch.chdir(tmp_path)
+        one.bind("socket.ipynb")
+    opened = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest, **named: opened.append(path) or real(path, *rest, **named))
+    monkeypatch.setattr(os, "supports_dir_fd", {os.open})
+    reasons = {one.name: one.read().reason for one in find([tmp_path]) if one.name != "secret.ipynb"}
+    assert reasons == {
+        "link.ipynb": "is a symbolic link; hand in the file itself",
+        "pipe.ipynb": "is not a regular file",
+        "socket.ipynb": "is not a regular file",
+    }
+    assert not {"link.ipynb", "pipe.ipynb", "socket.ipynb"} & set(map(str, opened))
+
+
+def test_a_device_is_not_read():
+    with pytest.raises(UnreadableError, match="is not a regular file"):
+        read_cells(Path("/dev/zero"))
 
 
 def test_a_linked_folder_is_a_row_and_not_followed(tmp_path):
@@ -145,3 +220,110 @@ def test_notebooks_of_one_name_are_told_apart_by_their_folders(tmp_path):
         (tmp_path / student / "05-bptt.ipynb").write_text("{}")
     places = [tmp_path / student / "05-bptt.ipynb" for student in ("ana", "ben")]
     assert [one.student for one in find(places)] == ["ana", "ben"]
+
+
+def test_a_folder_exchanged_for_a_link_after_the_search_is_not_followed(tmp_path):
+    write(tmp_path / "class/ana/05-bptt.ipynb")
+    write(tmp_path / "secret/05-bptt.ipynb", "the solution")
+    (one,) = find([tmp_path / "class"])
+    (tmp_path / "class/ana").rename(tmp_path / "was")
+    (tmp_path / "class/ana").symlink_to(tmp_path / "secret")
+    assert one.read().reason == "cannot be read: Not a directory"
+
+
+def test_a_file_exchanged_for_a_link_after_the_search_is_not_followed(tmp_path):
+    path = write(tmp_path / "class/ana.ipynb")
+    (one,) = find([tmp_path / "class"])
+    path.unlink()
+    path.symlink_to(write(tmp_path / "secret.ipynb", "the solution"))
+    assert one.read().reason == "is a symbolic link; hand in the file itself"
+
+
+def test_the_way_to_the_class_may_hold_links_and_be_relative(tmp_path, monkeypatch):
+    write(tmp_path / "real/class/ana/05-bptt.ipynb", "x = 1")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.chdir(tmp_path / "link/class")
+    for place in (tmp_path / "link/class", Path(), Path("../class/ana"), "ana/05-bptt.ipynb"):
+        (one,) = find([place])
+        assert one.read().cells()[0]["source"] == "x = 1"
+
+
+def test_hard_links_are_files_of_their_own(tmp_path):
+    path = write(tmp_path / "ana.ipynb", "x = 1")
+    (tmp_path / "ben.ipynb").hardlink_to(path)
+    assert [(one.student, one.read().cells()[0]["source"]) for one in find([tmp_path])] == [
+        ("ana", "x = 1"), ("ben", "x = 1"),
+    ]  # fmt: skip
+
+
+def test_a_folder_that_cannot_be_searched_is_a_row_with_its_reason(tmp_path, monkeypatch):
+    write(tmp_path / "ana/05-bptt.ipynb")
+    (tmp_path / "ben").mkdir()
+    real = os.scandir
+
+    def scandir(folder):
+        if str(folder).endswith("ben"):
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert [(one.student, one.read().reason) for one in find([tmp_path])] == [
+        ("ana", ""), ("ben", "is a folder that cannot be searched: Permission denied"),
+    ]  # fmt: skip
+
+
+def test_a_folder_of_very_many_files_is_not_searched_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions, "_MOST_FILES", 3)
+    (tmp_path / "eve").mkdir()
+    for number in range(4):
+        (tmp_path / f"eve/{number}.txt").touch()
+    (one,) = find([tmp_path])
+    assert one.read().reason == "holds more than 3 files; hand in the notebook alone"
+
+
+def test_a_very_deep_folder_does_not_end_the_search(tmp_path, monkeypatch):
+    write(tmp_path / "ana.ipynb")
+    (tmp_path / "eve").mkdir()
+    monkeypatch.chdir(tmp_path / "eve")
+    for _ in range(20):  # 5,000 characters: longer than a path may be
+        Path("d" * 250).mkdir()
+        os.chdir("d" * 250)
+    ana, eve = find([tmp_path])
+    assert ana.read().cells() == []
+    assert eve.read().reason == "is a folder that cannot be searched: File name too long"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(b"an\x01a", b"an\x02a"), (b"Ana", b"ana"), ("Zo\xeb".encode(), "Zoe\u0308".encode()), (b"x" * 240, b"x" * 241)],
+    ids=["control characters", "case", "composed", "cut"],
+)
+def test_students_whose_names_look_the_same_are_told_apart(tmp_path, one, other):
+    for name in (one, other, b"ben"):
+        write(tmp_path / os.fsdecode(name + b".ipynb"))
+    found = find([tmp_path])
+    students = {each.student for each in found}
+    assert len({each.key for each in found}) == len(students) == 3
+    assert len({student.casefold()[:32] for student in students}) == 3
+    assert "ben" in students
+
+
+def test_a_student_of_two_folders_is_one_student_with_two_files(tmp_path):
+    for folder in ("first", "second"):
+        write(tmp_path / folder / "ana.ipynb")
+    assert [(one.student, one.name) for one in find([tmp_path / "first", tmp_path / "second"])] == [
+        ("ana", "ana.ipynb in first"), ("ana", "ana.ipynb in second"),
+    ]  # fmt: skip
+
+
+def test_a_name_that_spells_an_escape_does_not_hide_the_file_of_another(tmp_path):
+    for name in (b"an\xe9.ipynb", b"an\\xe9.ipynb"):
+        write(tmp_path / os.fsdecode(name))
+    found = find([tmp_path])
+    assert len({one.key for one in found}) == len({one.student for one in found}) == 2
+
+
+def test_names_that_other_systems_reserve_are_names(tmp_path):
+    for name in ("con.ipynb", "NUL.ipynb", "aux .ipynb", "a:b.ipynb", "-rf.ipynb", "\x01.ipynb", "<b>.ipynb"):
+        write(tmp_path / name)
+    assert {one.student for one in find([tmp_path])} == {"con", "NUL", "aux", "a:b", "-rf", "unnamed", "<b>"}
