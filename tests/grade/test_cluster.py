@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import threading
 import time
 from dataclasses import replace
 
-import nbformat
 import psutil
 import pytest
 from distributed import Client, LocalCluster
@@ -47,24 +45,8 @@ def scheduler():
         yield made.scheduler_address
 
 
-def exercises_only(made):
-    """Leave out the cells that show something (and import torch)."""
-    made.cells = [cell for cell in made.cells if cell.metadata.get("nbgrader")]
-
-
 @pytest.fixture
-def small_master(tmp_path, master_path):
-    made = nbformat.read(master_path, as_version=4)
-    exercises_only(made)
-    (tmp_path / "masters").mkdir()
-    nbformat.write(made, tmp_path / "masters" / master_path.name)
-    for module in master_path.parent.glob("*.py"):
-        shutil.copy(module, tmp_path / "masters")
-    return tmp_path / "masters" / master_path.name
-
-
-@pytest.fixture
-def hand_in(handed_in, corpus):
+def hand_in(handed_in, corpus, exercises_only):
     """Write a notebook with these answers solved, and a cell of its own."""
 
     def write(name, solved=(), cell=""):

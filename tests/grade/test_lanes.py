@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -11,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
 
-import nbformat
 import psutil
 import pytest
 
@@ -32,20 +30,9 @@ while not os.path.exists({folder!r} + "/go"):
 NOTHING = Task("a.ipynb", HandedIn(b"", "is empty"), Assignment((), "seed"))
 
 
-def exercises_only(made):
-    """Leave out the cells that show something (and import torch)."""
-    made.cells = [cell for cell in made.cells if cell.metadata.get("nbgrader")]
-
-
 @pytest.fixture
-def given(tmp_path, master_path):
-    made = nbformat.read(master_path, as_version=4)
-    exercises_only(made)
-    (tmp_path / "masters").mkdir()
-    nbformat.write(made, tmp_path / "masters" / master_path.name)
-    for module in master_path.parent.glob("*.py"):
-        shutil.copy(module, tmp_path / "masters")
-    return Assignment(read_masters([tmp_path / "masters" / master_path.name]), "seed", isolation="none")
+def given(small_master):
+    return Assignment(read_masters([small_master]), "seed", isolation="none")
 
 
 @pytest.fixture
@@ -55,7 +42,7 @@ def tasks(tmp_path, given):
 
 
 @pytest.fixture
-def waiting(tmp_path, handed_in, corpus):
+def waiting(tmp_path, handed_in, corpus, exercises_only):
     """Hand in a notebook that waits; give back a function that waits until it runs and returns its process."""
 
     def change(made):
@@ -117,7 +104,7 @@ def test_what_is_no_longer_wanted_is_ended_at_once(waiting, tasks):
         assert psutil.wait_procs([kernel], timeout=20)[1] == []
 
 
-def test_closing_the_results_ends_everything(handed_in, waiting, tasks):
+def test_closing_the_results_ends_everything(handed_in, waiting, tasks, exercises_only):
     handed_in("aaron.ipynb", change=exercises_only)
     results = LocalExecutor(2).run(tasks())
     assert next(results)[0] == "aaron"

@@ -12,7 +12,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
 import psutil
 import pytest
 
@@ -27,24 +26,8 @@ CONTENT = {
 }
 
 
-def exercises_only(made):
-    """Leave out the cells that show something (and import torch)."""
-    made.cells = [cell for cell in made.cells if cell.metadata.get("nbgrader")]
-
-
 @pytest.fixture
-def small_master(tmp_path, master_path):
-    made = nbformat.read(master_path, as_version=4)
-    exercises_only(made)
-    (tmp_path / "masters").mkdir()
-    nbformat.write(made, tmp_path / "masters" / master_path.name)
-    for module in master_path.parent.glob("*.py"):
-        shutil.copy(module, tmp_path / "masters")
-    return tmp_path / "masters" / master_path.name
-
-
-@pytest.fixture
-def small_class(handed_in, tmp_path):
+def small_class(handed_in, tmp_path, exercises_only):
     for student, solved in CLASS.items():
         handed_in(f"{student}.ipynb", solved=solved, change=exercises_only)
     (tmp_path / "class/broken.ipynb").write_text("{")
