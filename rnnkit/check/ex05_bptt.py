@@ -209,6 +209,8 @@ _LIBRARY_BPTT = (
     "rnnkit.cells.GRU.step_backward",
     "rnnkit.cells.DeepTransition.step_backward",
     "rnnkit.cells.Clockwork.step_backward",
+    "rnnkit.trees.MatrixComposition.compose_backward",
+    "rnnkit.trees.MatrixComposition.gradients",
     "rnnkit.trees.RecursiveNet.loss_and_gradients",
     "rnnkit.trees.RecursiveNet.visit_backward",
     "rnnkit.gradients.central_difference",

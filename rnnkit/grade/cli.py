@@ -103,7 +103,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout-notebook", type=float, default=limits.notebook_seconds, metavar="SECONDS", help="%(default)g"
     )
     numbers.add_argument(
-        "--memory-mb", type=int, default=limits.memory_mb, metavar="MB", help="per process: %(default)s"
+        "--memory-mb",
+        type=int,
+        default=limits.memory_mb,
+        metavar="MB",
+        help="for each process, and for all together where there are control groups: %(default)s",
     )
     numbers.add_argument(
         "--file-mb", type=int, default=limits.file_mb, metavar="MB", help="largest file it may write: %(default)s"
@@ -113,7 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     numbers.add_argument(
         "--processes", type=int, default=limits.processes, metavar="N",
-        help="further processes and threads of this user: %(default)s (the system does not hold root to it)",
+        help="further processes and threads: %(default)s (without a control group the system does not hold root to it)",
     )  # fmt: skip
 
 

@@ -161,6 +161,8 @@ class Worker:
         if _PARKING:
             signal.pthread_kill(threading.main_thread().ident or 0, _PARKING)  # it would go on making files
         kill_orphans()
+        for source in list(self._kernels.values()):
+            source.plan.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
         os._exit(status)
 

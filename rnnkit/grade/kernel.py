@@ -25,6 +25,7 @@ from nbval.kernel import RunningKernel
 
 from rnnkit.check.values import MIME
 from rnnkit.grade.processes import kill_tree
+from rnnkit.grade.results import plain
 from rnnkit.grade.source import KernelError, KernelSource
 from rnnkit.warm.client import TemplateError, WarmProcess
 
@@ -33,6 +34,8 @@ __all__ = ["GradingKernel"]
 _TICK = 250  # ms between two looks at a silent kernel
 _GRACE = 3.0  # s for the last messages of a cell, and for an interrupted cell to stop
 _REPLY = 2.0  # s for the reply of a cell after which the kernel is idle again
+_MOST_BUNDLES = 2  # of values kept from one cell: more than one is wrong, however many
+_LONGEST_ERROR = 500  # characters of an error's name and of its text
 _LONGEST_ADDRESS = 100  # of the 107 characters that a socket's path may have
 _CHANNELS = ((zmq.DEALER, "shell"), (zmq.SUB, "iopub"), (zmq.DEALER, "stdin"))
 
@@ -40,7 +43,7 @@ _CHANNELS = ((zmq.DEALER, "shell"), (zmq.SUB, "iopub"), (zmq.DEALER, "stdin"))
 class GradingKernel(RunningKernel):  # type: ignore[misc]
     """One bounded kernel from a worker's source: the notebook has no say in the choice.
 
-    Message loops are our own, over two plain sockets; nbval calls `execute_cell_input`, `await_reply`, `get_message`,
+    Message loops are our own, over three plain sockets; nbval calls `execute_cell_input`, `await_reply`, `get_message`,
     `interrupt` and `stop`, and gets only well-formed messages that matter to a grade.
     """
 
@@ -58,12 +61,14 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
         self._cell_id, self._cell_deadline, self._idle_since, self._bytes = "", 0.0, 0.0, 0
         self._sockets: tuple[zmq.Socket[bytes], ...] = ()
         self.process: WarmProcess | subprocess.Popen[bytes] | None = None
+        self.judged = False
+        """Whether the running cell's values are looked at; those of other cells are dropped as they come."""
+        self._bundles = 0
         self.answer: Callable[[object], str] | None = None
         """Answers the questions (``input()``) of the running cell; most cells may ask none."""
         try:
             self._begin()
         except KernelError:  # perhaps for what another notebook left: once more, behind walls that nobody has met
-            self.stop()
             source.discard()
             self._begin()
 
@@ -103,7 +108,7 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
             raise KernelError(f"{error} while it started; {self.source.last_words()}") from error
 
     def _connect(self) -> None:
-        """Open both channels; anew after a message above MAXMSGSIZE, which ends a zmq connection for good."""
+        """Open all channels; anew after a message above MAXMSGSIZE, which ends a zmq connection for good."""
         for socket in self._sockets:
             socket.close(linger=0)
         self._sockets = tuple(self._open(kind, name) for kind, name in _CHANNELS)
@@ -126,7 +131,7 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
     def execute_cell_input(self, cell_input: str, allow_stdin: bool | None = None) -> str:
         """Send the cell; from now on its deadline runs."""
         self._inbox.clear()
-        self._bytes, self._idle_since, self.trouble, self.reply = 0, 0.0, "", {}
+        self._bytes, self._bundles, self._idle_since, self.trouble, self.reply = 0, 0, 0.0, "", {}
         self._cell_deadline = min(time.monotonic() + self.limits.cell_seconds, self.notebook_deadline)
         content = {
             "code": cell_input,
@@ -282,11 +287,14 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
         if not isinstance(content.get(key), wanted):
             return
         if kind == "display_data":
-            if MIME not in content["data"] or len(self._inbox) > 64:
+            self._bundles += MIME in content["data"]
+            if MIME not in content["data"] or not self.judged or self._bundles > _MOST_BUNDLES:
                 return
             content = {"data": {MIME: content["data"][MIME]}, "metadata": {}}
         elif kind == "error":
-            content = {"ename": str(content.get("ename")), "evalue": str(content.get("evalue")), "traceback": []}
+            content = {name: plain(content.get(name), _LONGEST_ERROR) for name in ("ename", "evalue")} | {
+                "traceback": []
+            }
         elif content["execution_state"] == "idle" and message["parent_header"]["msg_id"] == self._cell_id:
             self._idle_since = self._idle_since or time.monotonic()
         self._inbox.append({**message, "content": content})

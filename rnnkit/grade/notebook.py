@@ -47,6 +47,8 @@ class Run:
     kernels: KernelSource
     checks: list[CheckResult] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failure: str = ""
+    """Why no kernel could be had at all."""
 
 
 def run_plan(run: Run) -> None:
@@ -63,6 +65,8 @@ def run_plan(run: Run) -> None:
             code = pytest.main([*options, "-p", "nbval.plugin", str(notebook)], plugins=[_Collecting(run)])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise GraderError(f"pytest ended with {code!r}: {plain(log.getvalue()[-400:], 400)}")
+    if run.failure:
+        raise GraderError(run.failure)
     if len(run.checks) != len(run.master.checks):
         raise GraderError(f"only {len(run.checks)} checks were run: {plain(log.getvalue()[-400:], 400)}")
 
@@ -121,7 +125,11 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
         self.deadline = time.monotonic() + self.run.kernels.limits.notebook_seconds
         self.done: list[str] = []
         self.restarts_left = self.run.kernels.limits.restarts
-        self._start()
+        try:
+            self._start()
+        except KernelError as error:
+            self.run.failure = str(error)
+            raise
 
     def _start(self) -> None:
         self.kernel = GradingKernel(self.run.kernels, self.deadline)
@@ -194,6 +202,7 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]
             kernel = self.parent.ready()
         except KernelError as error:
             return str(error)
+        kernel.judged = self.step.check is not None
         if self.step.check:
             self._prepare(self.step.check, kernel)
         try:
@@ -208,7 +217,7 @@ class GradedCell(IPyNbCell):  # type: ignore[misc]
         except Exception as error:  # a forged message can break nbval's loop anywhere
             return f"broken messages ({type(error).__name__})"
         finally:
-            kernel.answer = None
+            kernel.answer, kernel.judged = None, False
         return kernel.trouble
 
     def _prepare(self, check: CheckCell, kernel: GradingKernel) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -30,6 +31,7 @@ __all__ = ["KernelError", "KernelSource", "Place"]
 
 _TEMPLATE_MB = 512  # what a template holds beside its kernel
 _TEMPLATE_PROCESSES = 16
+_COLD = "import json, sys; from rnnkit.warm import child; child.become_kernel_without_template(json.loads(sys.argv[1]))"
 
 
 class KernelError(RuntimeError):
@@ -77,6 +79,7 @@ class KernelSource:
         package = Path(sys.modules["rnnkit"].__file__ or "").parent
         self.hidden = [package, *hidden]
         self.template: Template | None = None
+        self._said = self.folder / "said"
         self.plan = self._plan()
         self._tried: tuple[bool, str] | None = None
         if available():
@@ -121,6 +124,8 @@ class KernelSource:
 
     def _try_walls(self) -> dict[str, bool]:
         """Run into the walls from inside, where a notebook would be; return which held."""
+        if self.template is None or not self.template.is_alive():
+            self._renew()
         assert self.template is not None
         place = self.place()
         with _listening() as (port, address), tempfile.TemporaryFile() as said:
@@ -131,7 +136,8 @@ class KernelSource:
                 [], self._environment(place), place.work, walls=self._walls(place), try_walls=targets,
                 outputs=[said.fileno()],
             )  # fmt: skip
-            process.wait(self.limits.startup_seconds)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(self.limits.startup_seconds)
             said.seek(0)
             words = said.read().decode(errors="replace")
         marks = [path / f".{address}" for path in written]
@@ -198,24 +204,30 @@ class KernelSource:
             return self._fork(place, arguments)
 
     def _fork(self, place: Place, arguments: Sequence[str]) -> WarmProcess:
-        if self.template is None or not self.template.is_alive():
+        if self.template is None:
             raise TemplateError("there is no template")
-        return self.template.start(
-            arguments, self._environment(place), place.work, walls=self._walls(place), withheld=self.elsewhere
-        )
+        self._said = place.folder / "said"  # the template's own log would carry messages from one kernel to the next
+        said = os.open(self._said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            return self.template.start(
+                arguments, self._environment(place), place.work, walls=self._walls(place), withheld=self.elsewhere,
+                outputs=[said, said],
+            )  # fmt: skip
+        finally:
+            os.close(said)
 
     def _start_cold(self, place: Place, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         nothing = subprocess.DEVNULL
         environment = {**self._environment(place), "PYTHONPATH": str(self.library)}
+        request = {"argv": [*arguments], "withheld": self.elsewhere, "limits": self._bounds()}
         return subprocess.Popen(
-            [sys.executable, "-m", "ipykernel_launcher", *arguments],
+            [sys.executable, "-P", "-c", _COLD, json.dumps(request)],
             env=environment, cwd=place.work, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True,
         )  # fmt: skip
 
     def _renew(self) -> None:
         """Start another template: the old one died, or something that a notebook left behind could not be removed."""
-        if self.template is not None:
-            self.template.close()
+        self.discard()
         self._open()
 
     def discard(self) -> None:
@@ -226,7 +238,10 @@ class KernelSource:
 
     def last_words(self) -> str:
         """Return what the template or a fork that did not become a kernel said last."""
-        return (self.template.last_words() if self.template else "") or "it said nothing"
+        said = ""
+        with contextlib.suppress(OSError):
+            said = " ".join(self._said.read_bytes()[-400:].decode(errors="replace").split())
+        return said or (self.template.last_words() if self.template else "") or "it said nothing"
 
     def clear(self, place: Place) -> None:
         """Remove the folders of a kernel that has ended."""
@@ -251,10 +266,8 @@ def _listening() -> Iterator[tuple[int, str]]:
 
 def _imports(master: Master) -> list[str]:
     """Return the modules that the master's cells import, so that its learners' kernels have them already."""
-    found, sources = (
-        ["numpy", "rnnkit.check", "pyseccomp"],
-        [one.source for one in master.notebook.cells if one.cell_type == "code"],
-    )
+    found = ["numpy", "rnnkit.check", "pyseccomp"]
+    sources = [one.source for one in master.notebook.cells if one.cell_type == "code"]
     for source in sources:
         try:
             tree = ast.parse(source)

@@ -114,7 +114,7 @@ def find(places: Iterable[str | Path]) -> list[Submission]:
 def _in_folder(folder: Path) -> Iterator[tuple[str, Submission]]:
     """Yield what lies in `folder`, each with its owner's name as the file system has it."""
     for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("."):
+        if _is_litter(entry.name):
             continue
         if entry.is_dir() and not entry.is_symlink():
             below, trouble = _notebooks_below(entry)
@@ -138,7 +138,7 @@ def _notebooks_below(folder: Path) -> tuple[list[Path], str]:
                     seen += 1
                     if seen > _MOST_FILES:
                         return sorted(found), f"holds more than {_MOST_FILES} files; hand in the notebook alone"
-                    if entry.name.startswith("."):
+                    if _is_litter(entry.name):
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
@@ -147,6 +147,11 @@ def _notebooks_below(folder: Path) -> tuple[list[Path], str]:
         except OSError as error:
             trouble = f"is a folder that cannot be searched: {error.strerror}"
     return sorted(found), trouble
+
+
+def _is_litter(name: str) -> bool:
+    """Tell what systems and editors leave; a notebook of a hidden name is somebody's work all the same."""
+    return name.startswith("._") or (name.startswith(".") and not _is_notebook(name))
 
 
 def _is_notebook(name: str) -> bool:
@@ -286,7 +291,7 @@ def _cell(cell: Any, number: int) -> Mapping[str, Any]:
 def belongs_to(name: str, cells: Sequence[Mapping[str, Any]], masters: Sequence[Master]) -> Master | None:
     """Find the master whose cells (by nbgrader ids, by check lines) a notebook holds, else the one of its name."""
     ids = {grade_id(cell) for cell in cells} - {""}
-    lines = {cell["source"].strip() for cell in cells}
+    lines = {line.strip() for cell in cells for line in cell["source"].splitlines()}
     shared = {
         master.name: len(ids & {grade_id(cell) for cell in master.release.cells})
         + len(lines & {check.source.strip() for check in master.checks})

@@ -47,6 +47,7 @@ def make_group(memory: int, processes: int) -> Group:
     """
     name = f"rnnkit-{os.getpid()}-{time.monotonic_ns()}"
     places = _own_groups()
+    _remove_stale(places)
     if "" in places:  # version 2: one tree
         return _make_in_one_tree(places[""], name, memory, processes)
     if not {"memory", "pids"} <= set(places):
@@ -82,6 +83,16 @@ def _make_in_one_tree(own: Path, name: str, memory: int, processes: int) -> Grou
         Group((folder,), ()).remove()
         raise
     return Group((folder,), ("memory", "processes"))
+
+
+def _remove_stale(places: dict[str, Path]) -> None:
+    """Remove what processes that were killed left behind (groups that hold a process stay)."""
+    for controller, own in places.items():
+        for folder in (own if controller or own == _MOUNT else own.parent).glob("rnnkit-*-*"):
+            maker = folder.name.split("-")[1]
+            if not Path("/proc", maker).exists():
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 def _write(folder: Path, values: dict[str, int]) -> None:

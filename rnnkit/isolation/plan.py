@@ -108,10 +108,10 @@ def make_plan(
         _add_bubblewrap(plan, read, hidden, shared, scratch)
         _add_landlock(plan, read, hidden)
         _add_seccomp(plan)
-    if sys.platform == "linux":
-        _add_group(plan, memory, processes)
     if mode == "strict":
         _check_strict(plan)
+    if sys.platform == "linux":
+        _add_group(plan, memory, processes)  # last: what is refused leaves no group behind
     return plan
 
 
@@ -213,11 +213,18 @@ def verdict(plan: Plan, held: Mapping[str, bool]) -> tuple[bool, str]:
     if opened:
         said.append(f"NO isolation of {_list(opened)}, so a hostile notebook can reach what this user can reach")
     missing_bounds = "" if "number of processes" in plan.bounded else "; the NUMBER OF PROCESSES is not limited"
-    bounded = ["time", "CPU", "memory", "file size", "open files", "output", *plan.bounded]
+    bounded = ["time", *_by_resource(), "output", *plan.bounded]
     said.append(f"limits on {_list(bounded)}{missing_bounds}")
     if plan.missing:
         said.append(f"not in force: {'; '.join(plan.missing)}")
     return not opened, "; ".join(said)
+
+
+def _by_resource() -> list[str]:
+    """Return what the module :mod:`resource` bounds on this system (macOS takes no bound on memory)."""
+    if sys.platform == "linux":
+        return ["CPU", "memory", "file size", "open files"]
+    return ["CPU", "file size", "open files"] if os.name == "posix" else []
 
 
 def _list(words: Sequence[str]) -> str:

@@ -8,9 +8,9 @@ import signal
 import sys
 from typing import Any
 
-__all__ = ["become_kernel"]
+__all__ = ["become_kernel", "become_kernel_without_template"]
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_PR_SET_DUMPABLE = 4
 
 
 def become_kernel(request: dict[str, Any], outputs: list[int]) -> int:
@@ -45,6 +45,15 @@ def become_kernel(request: dict[str, Any], outputs: list[int]) -> int:
     _see_own_folder()
     _reseed()
     gc.enable()
+    return _run(request)
+
+
+def become_kernel_without_template(request: dict[str, Any]) -> int:
+    """Turn a new process into a kernel where nothing can be forked; the request holds ``limits`` too."""
+    from rnnkit.isolation import inside
+
+    inside.bound(request["limits"])
+    _see_own_folder()
     return _run(request)
 
 
@@ -85,7 +94,7 @@ def _take_backend(shell: Any) -> None:
 def _run(request: dict[str, Any]) -> int:
     from ipykernel.kernelapp import IPKernelApp
 
-    app = IPKernelApp.instance(parent_handle=os.getppid())
+    app = IPKernelApp.instance(**({"parent_handle": os.getppid()} if os.name == "posix" else {}))
     app.initialize(request["argv"])
     _take_backend(app.shell)
     if "withheld" in request:

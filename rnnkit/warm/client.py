@@ -109,7 +109,8 @@ class Template:
         finally:
             theirs.close()
         settings = {"preload": [*PRELOAD, *preload], "path": list(path), "exclusive": exclusive}
-        wire.send(self._control, settings | {"own_processes": own_processes})
+        with contextlib.suppress(OSError):  # it has ended already: `wait_ready` says why
+            wire.send(self._control, settings | {"own_processes": own_processes})
         self._ready: dict[str, Any] = {}
         if wait:
             self.wait_ready()
@@ -139,12 +140,6 @@ class Template:
         self.wait_ready()
         return int(self._ready["threads"])
 
-    @property
-    def import_seconds(self) -> float:
-        """Return how long the imports took."""
-        self.wait_ready()
-        return float(self._ready["seconds"])
-
     def last_words(self) -> str:
         """Return the end of what the template wrote, in one line."""
         self._log.seek(0)
@@ -170,11 +165,11 @@ class Template:
         message = {"argv": list(argv), "env": dict(env), "cwd": cwd, **request}
         try:
             wire.send(self._control, message, [theirs.fileno(), *outputs])
-            theirs.close()
+            theirs.close()  # before we wait: its copy is the only one then, and closes with the template
             return WarmProcess(ours)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             ours.close()
-            raise TemplateError(f"the kernel template is gone ({error})") from error
+            raise TemplateError(f"the kernel template takes no request ({error})") from error
         finally:
             theirs.close()
 

@@ -47,6 +47,7 @@ def stay() -> None:
     shell = get_ipython()
     if shell is not None:
         shell.ask_exit = lambda: None
+        shell.kernel.do_shutdown = lambda restart: {"status": "ok", "restart": restart}
 
 
 class _AfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -85,11 +86,12 @@ def withhold(names: Iterable[str]) -> None:
 def _withhold(dotted: str, name: str) -> None:
     package, *parts, last = dotted.split(".")
     owner: Any = sys.modules.get(package)
-    for part in parts:
-        owner = getattr(owner, part, None)
-    found = getattr(owner, last, None)
-    if found is None:
-        return  # another version of the package
+    try:
+        for part in parts:
+            owner = getattr(owner, part)
+        found = getattr(owner, last)
+    except Exception:  # another version of the package, or a way that leads through what is withheld already
+        return
 
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError(f"{name} does what this exercise asks you to write; it is withheld while grading")

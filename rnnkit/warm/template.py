@@ -181,6 +181,8 @@ class Template:
                             other.ended = True
                             other.tell({"exit": os.waitstatus_to_exitcode(found[1])})
             time.sleep(0.002)
+        if self.exclusive:
+            os._exit(71)  # what cannot be ended must not meet the next notebook
 
     def _end(self) -> None:
         for kernel in list(self.kernels.values()):
@@ -188,19 +190,24 @@ class Template:
 
 
 def _below(ancestor: int) -> list[int]:
-    """Return the living descendants of a process, zombies left out."""
+    """Return the living descendants of a process.
+
+    Zombies are left out, but not what is below them: while one thread of theirs ends, its children are still theirs.
+    """
     parent_of: dict[int, int] = {}
+    zombies = set[int]()
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{entry}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-                if fields[0] not in (b"Z", b"X"):
-                    parent_of[int(entry)] = int(fields[1])
+                parent_of[int(entry)] = int(fields[1])
+                if fields[0] in (b"Z", b"X"):
+                    zombies.add(int(entry))
     found, fresh = set[int](), {ancestor}
     while fresh:
         fresh = {pid for pid, parent in parent_of.items() if parent in fresh} - found
         found |= fresh
-    return sorted(found)
+    return sorted(found - zombies)
 
 
 def _carries(pid: int, mark: str) -> bool:

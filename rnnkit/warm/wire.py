@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def send(channel: socket.socket, message: dict[str, Any], descriptors: Sequence[
     OSError
         When nobody listens any more.
     """
-    data = json.dumps(message).encode()
+    data = zlib.compress(json.dumps(message).encode(), 1)
     if len(data) > _LARGEST:
         raise ValueError(f"a message to a kernel template takes {len(data)} bytes, at most {_LARGEST} travel")
     socket.send_fds(channel, [data], list(descriptors))
@@ -43,4 +44,4 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
         data, descriptors, _, _ = socket.recv_fds(channel, _LARGEST, _MOST_DESCRIPTORS)
     except ConnectionError:
         return None, []
-    return (json.loads(data) if data else None), descriptors
+    return (json.loads(zlib.decompress(data)) if data else None), descriptors

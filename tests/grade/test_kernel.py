@@ -12,6 +12,7 @@ from rnnkit.grade.kernel import GradingKernel
 from rnnkit.grade.limits import Limits
 from rnnkit.grade.master import Master
 from rnnkit.grade.source import KernelError, KernelSource, Place
+from rnnkit.isolation.plan import IsolationError
 
 FAST = Limits(cell_seconds=1, output_mb=1)
 
@@ -124,3 +125,59 @@ def test_a_template_that_died_is_replaced(kernel, source):
 def test_the_kernel_works_in_a_private_empty_folder_with_this_python(kernel):
     assert kernel.run(f"import os, sys\nassert os.listdir() == [] and os.environ['HOME'] != {str(Path.home())!r}") == ""
     assert kernel.run(f"assert sys.prefix == {sys.prefix!r}") == ""
+
+
+def test_a_first_template_that_died_is_replaced_too():
+    made = KernelSource(Master.load(Path(__file__).parents[2] / "solutions/05-bptt.ipynb"), FAST)
+    made.template.process.kill()
+    kernel = GradingKernel(made, time.monotonic() + 60)
+    assert kernel.run("1 + 1") == ""
+    kernel.stop()
+    made.close()
+
+
+def test_a_kernel_that_cannot_start_gets_a_new_template(monkeypatch, source):  # kills a survivor (Linux)
+    """Its walls may be in doubt for what another notebook left."""
+    old, fork, failed = source.template, source._fork, []
+
+    def once(place, arguments):
+        if not failed:
+            failed.append(1)
+            raise OSError("a folder cannot be emptied")
+        return fork(place, arguments)
+
+    monkeypatch.setattr(source, "_fork", once)
+    kernel = GradingKernel(source, time.monotonic() + 60)
+    kernel.stop()
+    assert source.template is not old
+
+
+def test_strict_starts_no_kernel_behind_a_wall_that_gave_way(source, monkeypatch):
+    monkeypatch.setattr(source, "mode", "strict")
+    monkeypatch.setattr(source, "_tried", None)
+    monkeypatch.setattr(source, "_try_walls", lambda: {"files": True, "network": False, "processes": True})
+    with pytest.raises(IsolationError, match=r"a wall is missing: .*NO isolation of network"):
+        source.start(source.place(), "c.json")
+
+
+def test_a_file_that_appears_outside_means_that_files_are_open(source, monkeypatch):
+    start = source.template.start
+
+    def leaks(*words, try_walls, **named):
+        for folder in try_walls["write"]:
+            Path(folder, try_walls["mark"]).touch()
+        return start(*words, try_walls=try_walls, **named)
+
+    monkeypatch.setattr(source.template, "start", leaks)
+    assert source._try_walls()["files"] is False
+
+
+def test_what_stays_on_the_trusted_side_has_a_seed_of_its_own(source):
+    from rnnkit.grade.grader import fresh_seed
+    from rnnkit.grade.notebook import Run, _emitting, _secret
+    from rnnkit.grade.plan import Plan
+
+    master = Master.load(Path(__file__).parents[2] / "solutions/05-bptt.ipynb")
+    run = Run(Plan(), master, lambda name: fresh_seed("root", "digest", name), source)
+    for check in master.checks:
+        assert str(_secret(check, run)) not in _emitting(check, run)

@@ -286,3 +286,34 @@ def test_a_folder_that_cannot_be_emptied_stops_the_kernel_before_any_code(tmp_pa
     assert [path.name for path in deep.iterdir()] == ["kept"]
     with contextlib.suppress(FileNotFoundError), pytest.raises(inside.WallError, match="cannot be emptied"):
         inside._empty(str(tmp_path / "missing"), [])
+
+
+def test_no_open_file_leads_to_the_next_notebook(source):
+    from rnnkit.grade.kernel import GradingKernel
+
+    said = []
+    for cell in ("os.pwrite(int(n), b'for the next', 5000)", "assert os.pread(int(n), 12, 5000) != b'for the next'"):
+        kernel = GradingKernel(source, time.monotonic() + 60)
+        scan = f"import os\nfor n in os.listdir('/proc/self/fd'):\n    try: {cell}\n    except OSError: pass"
+        said.append(kernel.run(scan))
+        kernel.stop()
+    assert said == ["", ""]
+
+
+def test_a_kernel_holds_no_end_of_the_templates_channels(kernel):
+    look = (
+        "import os, socket, stat\nfor n in os.listdir('/proc/self/fd'):\n"
+        "    try: one = os.dup(int(n))\n    except OSError: continue\n"
+        "    if stat.S_ISSOCK(os.fstat(one).st_mode):\n"
+        "        assert socket.socket(fileno=one).type != socket.SOCK_SEQPACKET"
+    )
+    assert kernel.run(look) == ""
+
+
+def test_landlock_alone_hides_what_lies_in_a_folder_that_may_be_read(monkeypatch, tmp_path):  # kills a survivor
+    refuse_bubblewrap(monkeypatch)
+    for name in ("lib", "solutions"):
+        (tmp_path / name).mkdir()
+    made = plan_for("auto", tmp_path, read=[str(tmp_path)], hidden=[str(tmp_path / "solutions")])
+    assert str(tmp_path / "lib") in made.read
+    assert not any((tmp_path / "solutions").is_relative_to(path) for path in made.read)
