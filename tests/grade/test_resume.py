@@ -41,6 +41,11 @@ def here():
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def heed_ctrl_c():
+    """What runs in the background of a shell ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path, small_class, small_master, here):
     """Start `rnnkit grade` on the class as a process group of its own."""
@@ -51,6 +56,7 @@ def start(tmp_path, small_class, small_master, here):
         command = [sys.executable, "-m", "rnnkit", "grade", tmp_path / "class", "--master", small_master]
         command += ["--out", tmp_path / out, "--workers", "2", "--seed", "one"]
         options = {"start_new_session": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        options["preexec_fn"] = heed_ctrl_c
         started.append(subprocess.Popen(command, env=os.environ | {"TMPDIR": here}, **options))
         return started[-1]
 
