@@ -1,7 +1,9 @@
-"""Shared by all tests: small networks with pairwise different sizes, so that a transposed shape shows."""
+"""Shared by all tests: small networks with pairwise different sizes, so that a transposed shape shows; a browser."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,13 @@ from rnnkit.losses import softmax_cross_entropy
 from rnnkit.unroll import bptt, unroll
 
 T, B, I, H, V = 7, 3, 5, 4, 6  # noqa: E741
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+NO_CHROMIUM = "NO CHROMIUM FOUND: the pages were not tested in a browser. Install it: apt-get install chromium"
 
 
 @dataclass
@@ -70,6 +79,29 @@ def pytest_collection_modifyitems(config, items):
     if not torch.cuda.is_available():
         config.hook.pytest_deselected(items=gpu)
         items[:] = [item for item in items if item not in gpu]
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("browser") and CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(NO_CHROMIUM, pytrace=False)
+        pytest.skip(NO_CHROMIUM)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if any(NO_CHROMIUM in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.section("browser", sep="!", red=True)
+        terminalreporter.line(NO_CHROMIUM, red=True)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture

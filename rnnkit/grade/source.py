@@ -133,7 +133,7 @@ class KernelSource:
             targets: dict[str, Any] = {"read": [*map(str, self.hidden)], "write": [*map(str, written)]}
             targets |= {"mark": f".{address}", "port": port, "address": address, **probe.outside()}
             process = self.template.start(
-                [], self._environment(place), place.work, walls=self._walls(place), try_walls=targets,
+                [], kernel_environment(place.home), place.work, walls=self._walls(place), try_walls=targets,
                 outputs=[said.fileno()],
             )  # fmt: skip
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -164,9 +164,6 @@ class KernelSource:
         for name in ("work", "home"):
             (folder / name).mkdir(mode=0o700)
         return Place(folder, sockets, str(folder / "work"), str(folder / "home"))
-
-    def _environment(self, place: Place) -> dict[str, str]:
-        return kernel_environment(place.home)
 
     def _walls(self, place: Place) -> dict[str, Any]:
         return self.plan.walls(self.plan.inside(place.sockets), [place.work, place.home], self._bounds())
@@ -210,15 +207,15 @@ class KernelSource:
         said = os.open(self._said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             return self.template.start(
-                arguments, self._environment(place), place.work, walls=self._walls(place), withheld=self.elsewhere,
-                outputs=[said, said],
+                arguments, kernel_environment(place.home), place.work,
+                walls=self._walls(place), withheld=self.elsewhere, outputs=[said, said],
             )  # fmt: skip
         finally:
             os.close(said)
 
     def _start_cold(self, place: Place, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         nothing = subprocess.DEVNULL
-        environment = {**self._environment(place), "PYTHONPATH": str(self.library)}
+        environment = {**kernel_environment(place.home), "PYTHONPATH": str(self.library)}
         request = {"argv": [*arguments], "withheld": self.elsewhere, "limits": self._bounds()}
         return subprocess.Popen(
             [sys.executable, "-P", "-c", _COLD, json.dumps(request)],

@@ -15,8 +15,8 @@ _MOUNT = Path("/sys/fs/cgroup")
 class Group:
     """A control group of ours; see :func:`make_group`. `folders` are one (version 2) or one per controller."""
 
-    def __init__(self, folders: tuple[Path, ...], bounds: tuple[str, ...]) -> None:
-        self.folders, self.bounds = folders, bounds
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self.folders = folders
 
     def command(self) -> list[str]:
         """Return what to put before a command so that it starts inside the group."""
@@ -64,9 +64,9 @@ def make_group(memory: int, processes: int) -> Group:
             made.append(folder)
             _write(folder, values)
         except OSError:
-            Group(tuple(made), ()).remove()
+            Group(tuple(made)).remove()
             raise
-    return Group(tuple(made), ("memory", "processes"))
+    return Group(tuple(made))
 
 
 def _make_in_one_tree(own: Path, name: str, memory: int, processes: int) -> Group:
@@ -80,9 +80,9 @@ def _make_in_one_tree(own: Path, name: str, memory: int, processes: int) -> Grou
     try:
         _write(folder, {"memory.max": memory, "memory.swap.max": 0, "pids.max": processes})
     except OSError:
-        Group((folder,), ()).remove()
+        Group((folder,)).remove()
         raise
-    return Group((folder,), ("memory", "processes"))
+    return Group((folder,))
 
 
 def _remove_stale(places: dict[str, Path]) -> None:

@@ -231,7 +231,6 @@ def _import(names: list[str]) -> dict[str, str]:
 
 def main() -> None:
     """Import what the first message names, report, and serve."""
-    started = time.perf_counter()
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     settings, _ = wire.receive(control)
@@ -246,7 +245,7 @@ def main() -> None:
     gc.freeze()
     prctl(_PR_SET_DUMPABLE, 0)  # its memory and its descriptors are closed to its kernels
     ready = {"ready": os.getpid(), "failed": failed, "threads": len(os.listdir("/proc/self/task"))}
-    wire.send(control, ready | {"seconds": round(time.perf_counter() - started, 3)})
+    wire.send(control, ready)
     Template(control, settings).run()
 
 

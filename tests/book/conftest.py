@@ -1,9 +1,7 @@
-"""The book, built once and served on loopback; Chromium, where there is one."""
+"""The book, built once and served on loopback."""
 
 import fcntl
 import importlib.util
-import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -14,28 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-CHROMIUM_FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-NO_CHROMIUM = "NO CHROMIUM FOUND: the pages were not tested in a browser. Install it: apt-get install chromium"
-
 # what JavaScript's navigation asks for on its own, and nobody links to
 NOT_PAGES = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html"}
-
-
-def pytest_runtest_setup(item):
-    if item.get_closest_marker("browser") and CHROMIUM is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(NO_CHROMIUM, pytrace=False)
-        pytest.skip(NO_CHROMIUM)
-
-
-def pytest_terminal_summary(terminalreporter):
-    if any(NO_CHROMIUM in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
-        terminalreporter.section("browser", sep="!", red=True)
-        terminalreporter.line(NO_CHROMIUM, red=True)
 
 
 @pytest.fixture(scope="session")
@@ -84,16 +62,6 @@ def address(built, book_script):
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

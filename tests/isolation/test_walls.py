@@ -33,13 +33,6 @@ def refuse_bubblewrap(monkeypatch):
     monkeypatch.setattr(bubblewrap, "find", find)
 
 
-def needs(layer, there):
-    """Where a layer is missing its tests cannot run: said aloud on a user's machine, a failure in CI."""
-    if not there and CONTINUOUS_INTEGRATION:
-        pytest.fail(f"{layer} is missing on a machine that must have it")
-    return pytest.mark.skipif(not there, reason=f"this machine has no {layer}")
-
-
 LAYERS = [
     pytest.param("all", id="bubblewrap and all"),
     pytest.param("unprivileged", id="Landlock, seccomp and limits"),
