@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -76,3 +76,9 @@ def choose_cache(app: Sphinx, config: Config) -> None:
     by_use = sorted(caches.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
     for old in by_use[KEPT_CACHES:]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Act once the configuration is known."""
+    app.connect("config-inited", choose_cache)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.environment.collectors.toctree import TocTreeCollector
@@ -40,3 +40,9 @@ def number_by_file_name(app: Sphinx, env: BuildEnvironment) -> list[str]:
     if renumbered:
         TocTreeCollector().assign_figure_numbers(env)
     return renumbered
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Act after Sphinx has numbered."""
+    app.connect("env-get-updated", number_by_file_name, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -101,3 +101,13 @@ def repair_html(app: Sphinx, exception: Exception | None) -> None:
             repaired = pattern.sub(replacement, repaired)
         if repaired != text:
             page.write_text(repaired, "utf8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Act on docstrings before napoleon, on every page read, on every page's scripts, and on what was written."""
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)
+    app.connect("doctree-read", ask_for_alt_text)
+    app.connect("html-page-context", drop_unneeded_scripts, priority=900)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", repair_html)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
