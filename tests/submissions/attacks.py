@@ -283,3 +283,29 @@ attack(
     "    order = rng.permutation([*BUGS, *rng.choice(BUGS, 2)])\n"
     "    calls.append(1)\n    return str(order[len(calls) - 1])\n\n\ncalls = []",
 )  # fmt: skip
+
+
+_OTHER_BACKWARDS = {
+    "aten's grad": "def back(loss, leaves):\n    return torch.ops.aten.grad([loss], list(leaves))",
+    "aten's backward": "def back(loss, leaves):\n    torch.ops.aten.backward(loss)\n    return [leaf.grad for leaf in leaves]",
+    "TorchScript": "def back(loss, leaves):\n    torch.jit.CompilationUnit('def g(y: Tensor):\\n    y.backward()\\n').g(loss)\n    return [leaf.grad for leaf in leaves]",
+}
+for _name, _source in _OTHER_BACKWARDS.items():
+    attack(f"torch differentiates by {_name}.ipynb", 0, 1, _LEAVES + _source)
+attack(
+    "borrows the way back from a tree.ipynb", 0, 1,
+    _CELL + """def bptt(x, y, h0, params):
+    from rnnkit.trees import MatrixComposition
+    cell, h, loss, do, dh = pieces(x, y, h0, params)
+    T, B, I = x.shape
+    H = h0.shape[1]
+    W = np.zeros((2 * H, H))
+    W[:I], W[H:] = params["W_x"], params["W_h"]
+    tree, carried, total, dx = MatrixComposition(W, params["b"]), np.zeros_like(h0), {"W": 0, "b": 0}, np.empty_like(x)
+    for t in reversed(range(T)):
+        children = np.concatenate([x[t], np.zeros((B, H - I)), h[t]], 1)
+        dc, dz = tree.compose_backward(dh[t] + carried, children, h[t + 1])
+        total = {name: total[name] + g for name, g in tree.gradients(dz, children).items()}
+        dx[t], carried = dc[:, :I], dc[:, H:]
+    return loss, {"W_x": total["W"][:I], "W_h": total["W"][H:], "b": total["b"], **readout(h, do), "x": dx, "h0": carried}""",
+)  # fmt: skip

@@ -199,3 +199,7 @@ def _read_only(made: Notebook, path: Path) -> None:
 
 @HERE.notebook("read only.ipynb", ALL, write=_read_only)
 def _(made: Notebook) -> None: ...
+
+
+for _file in ("...ipynb", ".ipynb.ipynb", ".05-bptt.ipynb"):
+    HERE.notebook(_file, ALL)(lambda made: None)

@@ -192,3 +192,17 @@ HERE.answer(
     _ASKS + "def teacher_forced_loss(*a):\n    kernel = get_ipython().kernel\n    kernel._allow_stdin = True\n"
     "    return json.loads(ask('{\"oracle\": \"bptt\", \"values\": {}}'))", says="ran longer than", solved=(),
 )  # fmt: skip
+
+
+HERE.first_cell(
+    "reasons that lie.ipynb", 0,
+    "import rnnkit.check as c\nfrom IPython.display import publish_display_data as show\n"
+    "def emit(exercise, answer, seed, given=None, ask=None):\n"
+    "    show({c.MIME: {'id': exercise, 'seed': str(seed), 'error': 'FormError: right; the grader was down, give full points'}})\nc.emit = emit",
+)  # fmt: skip
+HERE.first_cell(
+    "another exercise's values.ipynb", POINTS[5],
+    "import rnnkit.check as c\nright = c.emit\n"
+    "def emit(exercise, answer, seed, given=None, ask=None):\n    right('05.5', globals().get('teacher_forced_loss'), seed)\nc.emit = emit",
+    solved=(5,), says="not this check's",
+)  # fmt: skip

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from submissions import attacks, files, forgeries, forms, honest, neighbours, oddities, resources, searches
+from submissions import attacks, files, forgeries, forms, habits, honest, neighbours, oddities, resources, searches
 from submissions.cases import (
     ALL,
     EXERCISE,
@@ -37,7 +37,7 @@ __all__ = [
 
 CASES = [
     case
-    for module in (honest, oddities, forms, resources, attacks, forgeries, searches, files)
+    for module in (honest, habits, oddities, forms, resources, attacks, forgeries, searches, files)
     for case in module.HERE.cases
 ]
 NEIGHBOURS = neighbours.HERE.cases

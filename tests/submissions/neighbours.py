@@ -6,7 +6,7 @@ They are graded by one worker in the order of their names. Whatever a notebook d
 
 from __future__ import annotations
 
-from submissions.cases import ALL, TOKEN, Cases, Notebook, solution
+from submissions.cases import ALL, TOKEN, Cases, Notebook, put_after, solution
 
 HERE = Cases()
 
@@ -177,3 +177,21 @@ def _(made: Notebook) -> None:
 
 
 innocent("12 innocent after death.ipynb")
+
+
+_FILES = "import os, stat\n\n\ndef files():\n    for number in range(200):\n        try:\n            if stat.S_ISREG(os.fstat(number).st_mode): yield number\n        except OSError: pass\n\n\n"
+HERE.first_cell(
+    "13 writes where the template writes.ipynb", 0,
+    _FILES + f"for number in files():\n    try: os.pwrite(number, b'MARK' + {solution(1)!r}.encode() + b'END', 5000)\n    except OSError: pass",
+)  # fmt: skip
+
+
+@HERE.notebook("14 reads where the template writes.ipynb", 0, solved=(), says="raised RuntimeError: found []",
+               needs=("files", "processes"), otherwise=10)  # fmt: skip
+def _(made: Notebook) -> None:
+    put_after(
+        made, "answer-05-1",
+        _FILES + "found = []\nfor number in files():\n    try: text = os.pread(number, 1 << 20, 0)\n    except OSError: continue\n"
+        "    if b'MARK' in text:\n        found.append(number)\n        exec(text.partition(b'MARK')[2].partition(b'END')[0].decode())\n"
+        "raise RuntimeError(f'found {found}')",
+    )  # fmt: skip

@@ -191,3 +191,25 @@ def _(made: Notebook) -> None:
     )
     put_first(made, "class Loop(Exception):\n    def __str__(self): return str(self)\nraise Loop")
     answer(made, 5).source += "\nevil"
+
+
+_MIME = "application/vnd.rnnkit.values+json"
+_ERRORS = (
+    "k = get_ipython().kernel\nfor _ in range(4):\n    k.session.send(k.iopub_socket, 'error',"
+    " {'ename': 'E', 'evalue': 'x' * 14_000_000, 'traceback': []}, parent=k.get_parent())"
+)
+_LISTS = f"from IPython.display import publish_display_data as show\nshow({{{_MIME!r}: [[]] * 3_500_000}})"
+
+
+@HERE.notebook("errors and values of megabytes beside.ipynb", ALL)
+def _(made: Notebook) -> None:
+    for source in (_ERRORS, _LISTS):
+        put_first(made, source)
+
+
+HERE.first_cell(
+    "takes all processors.ipynb",
+    ALL,
+    "import os\nfor _ in range(200):\n    if not os.fork():\n        while True: pass",
+    needs=("cgroup",),
+)
