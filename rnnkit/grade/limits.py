@@ -12,6 +12,10 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SY
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+LEAST_MEMORY_MB = 512
+"""Less, and the kernel ends before the learner's first cell."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Bounds of one submission's run; every number can be set on the command line.
@@ -36,6 +40,10 @@ class Limits:
         for name, value in asdict(self).items():
             if not 0 <= value < 1e9 or (value == 0 and name != "restarts"):
                 raise ValueError(f"the limit {name} is {value}; give a number above 0 (and below a billion)")
+        if self.memory_mb < LEAST_MEMORY_MB:
+            raise ValueError(
+                f"the limit memory_mb is {self.memory_mb}; a kernel with torch takes at least {LEAST_MEMORY_MB}"
+            )
 
     def in_kernel(self) -> dict[str, int]:
         """Return what the kernel hands to ``resource.setrlimit``, by the names of :mod:`resource`."""

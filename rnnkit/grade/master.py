@@ -70,13 +70,23 @@ class Master:
         Raises
         ------
         MasterError
-            When it is no notebook, or a check cell is not exactly ``check("05.1a", bptt)``.
+            When it is no notebook, an answer in it has no marked solution (an exercise is no master), a check cell is
+            not exactly ``check("05.1a", bptt)``, or known wrong answers are needed and not beside it.
         """
         try:
             notebook = nbformat.read(path, as_version=4)
         except Exception as error:  # nbformat raises whatever its reader met
             raise MasterError(f"{path} is no master notebook: {type(error).__name__}: {error}") from error
-        return cls(Path(path), notebook)
+        for cell in notebook.cells:
+            if _info(cell).get("solution") and not _REGION.search(cell.source):
+                raise MasterError(
+                    f"{path} is no master: the answer {_info(cell).get('grade_id')} has no ### BEGIN SOLUTION and "
+                    "### END SOLUTION; the masters are in solutions/"
+                )
+        master = cls(Path(path), notebook)
+        if any(check.exercise.has_given for check in master.checks) and not master.wrong_answers_path.exists():
+            raise MasterError(f"{path} has no {master.wrong_answers_path.name} beside it")
+        return master
 
     @functools.cached_property
     def release(self) -> nbformat.NotebookNode:
@@ -159,10 +169,14 @@ class Master:
                 return cell
         raise MasterError(f"{self.path} has no solution cell that defines {function}")
 
+    @property
+    def wrong_answers_path(self) -> Path:
+        """The module beside the notebook, ``wrong_answers_05.py``."""
+        return self.path.with_name(f"wrong_answers_{self.name.partition('-')[0]}.py")
+
     @functools.cached_property
     def _wrong_answers(self) -> ModuleType:
-        """The module beside the notebook, ``wrong_answers_05.py``."""
-        path = self.path.with_name(f"wrong_answers_{self.name.partition('-')[0]}.py")
+        path = self.wrong_answers_path
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None or not path.exists():
             raise MasterError(f"{self.path} has no {path.name} beside it")

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,11 +89,18 @@ def _empty(folder: str, keep: Sequence[str]) -> None:
             if any(path.startswith(f"{entry.path}/") for path in keep):
                 _empty(entry.path, keep)
             elif entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, onerror=_open_and_retry)
+                _remove(entry.path)
             else:
                 os.unlink(entry.path)
         except (OSError, RecursionError) as error:
             raise WallError(f"{folder} cannot be emptied: {error}") from error
+
+
+def _remove(folder: str) -> None:
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(folder, onexc=_open_and_retry)
+    else:
+        shutil.rmtree(folder, onerror=_open_and_retry)
 
 
 def _open_and_retry(function: Any, path: str, _: object) -> None:

@@ -1,12 +1,16 @@
 import csv
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from rnnkit.__main__ import main
+
+EXERCISES = Path(__file__).parents[2] / "exercises"
 
 
 @pytest.fixture
@@ -131,6 +135,7 @@ def test_a_notebook_is_found_by_its_cells_among_several_masters(handed_in, grade
     ("options", "message"),
     [
         (["--workers", "0"], "--workers is 0; give at least 1"),
+        (["--memory-mb", "1"], "memory_mb is 1; a kernel with torch takes at least 512"),
         (["--timeout-cell", "-1"], "cell_seconds is -1.0; give a number above 0"),
         (["--master", "nowhere.ipynb"], "no master notebook at nowhere.ipynb; name one with --master"),
         (["--csv", "no/such/folder/g.csv"], "the folder of no/such/folder/g.csv does not exist"),
@@ -171,6 +176,19 @@ def test_a_broken_master_is_one_clear_error(small_class, grade, tmp_path):
     status, _, errors = grade("--master", tmp_path / "07-broken.ipynb")
     assert status == 2
     assert "07-broken.ipynb is no master notebook" in errors
+
+
+def test_an_exercise_given_as_the_master_is_one_clear_error(small_class, grade):
+    status, _, errors = grade("--master", EXERCISES / "05-bptt.ipynb")
+    assert status == 2
+    assert "is no master: the answer answer-05-1 has no ### BEGIN SOLUTION" in errors
+
+
+def test_a_master_without_the_wrong_answers_it_needs_is_one_clear_error(small_class, grade, master_path, tmp_path):
+    alone = Path(shutil.copy(master_path, tmp_path))
+    status, _, errors = grade("--master", alone)
+    assert status == 2
+    assert "has no wrong_answers_05.py beside it" in errors
 
 
 def test_without_the_grade_extra_the_command_says_what_to_install():
