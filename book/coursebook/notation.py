@@ -140,7 +140,7 @@ class NotationTable(SphinxDirective):
         lectures = data["lecture"]
         columns = 2 + len(lectures)
         body = nodes.tbody("", *[self.row(symbol, lectures) for symbol in groups[self.arguments[0]]])
-        titles = ["This book", "Meaning", *[lecture["name"] for lecture in lectures]]
+        titles = ["This book", *[lecture["name"] for lecture in lectures], "Meaning"]
         head = nodes.thead("", row_of(*[[nodes.Text(title)] for title in titles]))
         widths = [nodes.colspec(colwidth=1) for _ in range(columns)]
         group = nodes.tgroup("", *widths, head, body, cols=columns)
@@ -148,20 +148,19 @@ class NotationTable(SphinxDirective):
 
     def row(self, symbol: dict[str, Any], lectures: list[dict[str, Any]]) -> nodes.row:
         """Return the row of one symbol."""
-        cells = [[formula(with_index(symbol["ours"]))], self.meaning(symbol)]
-        for lecture in lectures:
-            cells.append(self.letters(symbol, lecture["key"]))
-        return row_of(*cells)
+        ours = [formula(symbol["ours"])]
+        return row_of(ours, *[self.letters(symbol, lecture["key"]) for lecture in lectures], self.meaning(symbol))
 
     def meaning(self, symbol: dict[str, Any]) -> list[nodes.Node]:
         """Name a symbol; then its shape, its name in the library and what one has to mind."""
         parts: list[nodes.Node] = [nodes.strong("", symbol["name"])]
         if "shape" in symbol:
-            parts.append(nodes.Text(f" · {symbol['shape']}"))
+            parts.append(nodes.Text(f" · {symbol['shape']}".replace(" ×", "\N{NO-BREAK SPACE}×").replace("× ", "×\N{NO-BREAK SPACE}")))
         if "code" in symbol:
             parts += [nodes.Text(" · "), code_of(symbol["code"])]
         if "remark" in symbol:
-            parts.append(nodes.inline("", " " + symbol["remark"], classes=["rk-remark"]))
+            pieces = [nodes.Text(" "), *prose(symbol["remark"])]
+            parts.append(nodes.inline("", "", *pieces, classes=["rk-remark"]))
         return parts
 
     def letters(self, symbol: dict[str, Any], lecture: str) -> list[nodes.Node]:
@@ -172,6 +171,12 @@ class NotationTable(SphinxDirective):
         if not found:
             return [nodes.inline("", "none", classes=["rk-none"])]
         return [part for one in found for part in (nodes.Text(", "), one)][1:]
+
+
+def prose(text: str) -> list[nodes.Node]:
+    """Return a sentence; what stands between dollar signs is a formula."""
+    pieces = text.split("$")
+    return [formula(piece) if n % 2 else nodes.Text(piece) for n, piece in enumerate(pieces) if piece]
 
 
 def formula(tex: str) -> nodes.math:

@@ -85,7 +85,7 @@
       const indexed = (a.sub === null || isIndex(a.sub)) && words.indexed[key];
       const match = exact && (exact.letter || !indexed) ? exact : indexed;
       if (match && match.letter) {
-        report.taken.add(identity(match.letter));
+        if (identity(match.letter) !== match.symbol.key) report.taken.add(identity(match.letter));
         const template = match.letter;
         const text = a.sub === null || match === exact ? bareUnless(match === exact, template)
           : template.replace("#", () => nested(a.sub));
@@ -109,7 +109,8 @@
 
     function kept(a, ours, id) {  // our letter stays; sans-serif where the lecture means something else by it
       const clash = report.clashes && report.clashes.has(id) && (ours || a.sub === null) && /^[A-Za-z]$/.test(a.base);
-      const sub = a.sub === null ? "" : `_{${nested(a.sub)}}`;
+      const named = ours && id !== a.base + a.primes || a.sub !== null && (!isIndex(a.sub) || plain(a.sub) in words.indexed);
+      const sub = a.sub === null ? "" : `_{${named ? a.sub : nested(a.sub)}}`;  // the y in W_y is no target, only a name
       const sup = a.sup === null ? "" : `^{${nested(a.sup)}}`;
       return (clash ? `\\mathsf{${a.base}}` : a.base) + a.primes + sub + sup;
     }
@@ -171,6 +172,7 @@
   const { lectures, rewriteAll } = window.rnnkitNotation;
   const KEY = "rnnkit-notation";
   const OURS = "book";
+  const TABLES = "reference/notation";  // shows all letters, and keeps its formulas
   const page = DOCUMENTATION_OPTIONS.pagename;
   const root = document.documentElement.dataset.content_root || "./";
 
@@ -201,7 +203,7 @@
     return found;
   }
 
-  const formulas = page === "reference/notation" ? [] : collect();
+  const formulas = page === TABLES ? [] : collect();
   const note = element("p", { class: "rk-notation-note", hidden: "" });
   const status = element("p", { class: "rk-notation-status", role: "status" });
   let work = Promise.resolve();
@@ -209,8 +211,12 @@
   function describe(choice, missing) {
     const lecture = lectures.find((one) => one.key === choice);
     document.documentElement.dataset.notation = choice;
+    if (page === TABLES) {
+      return lecture ? `A narrow screen shows the letters of ${lecture.name} beside ours.` : "All lectures are shown.";
+    }
     if (!lecture) {
       note.hidden = true;
+      note.textContent = "";
       return "Formulas are in this book\u2019s letters.";
     }
     const names = [...missing.values()].map((symbol) => symbol.name);
@@ -241,8 +247,7 @@
       formula.shown = texts[n];
     });
     if (typeset.length) await MathJax.typesetPromise(typeset.map(({ host }) => host));
-    status.textContent = page === "reference/notation" ? "" : describe(choice, missing);
-    document.documentElement.dataset.notation = choice;
+    status.textContent = describe(choice, missing);
   }
 
   function choose(choice) {
@@ -267,7 +272,7 @@
   function start() {
     const buttons = document.querySelector(".article-header-buttons");
     const article = document.querySelector("article.bd-article");
-    if (!buttons || !article || !(formulas.length || page === "reference/notation")) return;
+    if (!buttons || !article || !(formulas.length || page === TABLES)) return;
     const wanted = remembered();
     const current = lectures.some((lecture) => lecture.key === wanted) ? wanted : OURS;
     const button = element("button", { class: "btn btn-sm rk-notation-button", type: "button", popovertarget: "rk-notation",
