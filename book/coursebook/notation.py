@@ -131,7 +131,8 @@ class NotationTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        self.env.note_dependency(str(SOURCE))
+        for path in (str(SOURCE), __file__):
+            self.env.note_dependency(path)
         data = load()
         groups = {group["title"]: group["symbol"] for group in data["group"]}
         if self.arguments[0] not in groups:
@@ -140,7 +141,7 @@ class NotationTable(SphinxDirective):
         lectures = data["lecture"]
         columns = 2 + len(lectures)
         body = nodes.tbody("", *[self.row(symbol, lectures) for symbol in groups[self.arguments[0]]])
-        titles = ["This book", *[lecture["name"] for lecture in lectures], "Meaning"]
+        titles = ["This book", *[lecture["name"] for lecture in lectures], "Notes"]
         head = nodes.thead("", row_of(*[[nodes.Text(title)] for title in titles]))
         widths = [nodes.colspec(colwidth=1) for _ in range(columns)]
         group = nodes.tgroup("", *widths, head, body, cols=columns)
@@ -148,19 +149,19 @@ class NotationTable(SphinxDirective):
 
     def row(self, symbol: dict[str, Any], lectures: list[dict[str, Any]]) -> nodes.row:
         """Return the row of one symbol."""
-        ours = [formula(symbol["ours"])]
-        return row_of(ours, *[self.letters(symbol, lecture["key"]) for lecture in lectures], self.meaning(symbol))
+        ours = [formula(symbol["ours"]), nodes.Text(" "), nodes.inline("", symbol["name"], classes=["rk-name"])]
+        return row_of(ours, *[self.letters(symbol, lecture["key"]) for lecture in lectures], self.notes(symbol))
 
-    def meaning(self, symbol: dict[str, Any]) -> list[nodes.Node]:
-        """Name a symbol; then its shape, its name in the library and what one has to mind."""
-        parts: list[nodes.Node] = [nodes.strong("", symbol["name"])]
+    def notes(self, symbol: dict[str, Any]) -> list[nodes.Node]:
+        """Return a symbol's shape, its name in the library and what one has to mind."""
+        parts: list[nodes.Node] = []
         if "shape" in symbol:
-            parts.append(nodes.Text(f" · {symbol['shape']}".replace(" ×", "\N{NO-BREAK SPACE}×").replace("× ", "×\N{NO-BREAK SPACE}")))
+            shape = symbol["shape"].replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}")
+            parts.append(nodes.Text(f"{shape} · " if "code" in symbol else f"{shape} "))
         if "code" in symbol:
-            parts += [nodes.Text(" · "), code_of(symbol["code"])]
+            parts += [code_of(symbol["code"]), nodes.Text(" ")]
         if "remark" in symbol:
-            pieces = [nodes.Text(" "), *prose(symbol["remark"])]
-            parts.append(nodes.inline("", "", *pieces, classes=["rk-remark"]))
+            parts.append(nodes.inline("", "", *prose(symbol["remark"]), classes=["rk-remark"]))
         return parts
 
     def letters(self, symbol: dict[str, Any], lecture: str) -> list[nodes.Node]:

@@ -1,4 +1,4 @@
-"""The notation page and the switch: one file of letters, a tokeniser that reads TeX, and a page rewritten and restored."""
+"""The notation page and the switch: one file of letters, a tokeniser that reads TeX, a page rewritten and restored."""
 
 import json
 import re
@@ -79,7 +79,7 @@ def rewriter(browser):
 
 def rewritten(page, formulas, lecture, place="chapters/03-vanilla-rnn"):
     formulas = [{"tex": tex, "place": place} for tex in formulas]
-    return page.evaluate("([formulas, lecture]) => rnnkitNotation.rewriteAll(formulas, lecture).texts", [formulas, lecture])
+    return page.evaluate("([all, lecture]) => rnnkitNotation.rewriteAll(all, lecture).texts", [formulas, lecture])
 
 
 @pytest.mark.browser
@@ -99,7 +99,7 @@ def rewritten(page, formulas, lecture, place="chapters/03-vanilla-rnn"):
         (r"\frac{\partial L}{\partial W_h}", "B", r"\frac{\partial \mathcal{E}}{\partial W_{hh}}"),
         (r"\frac hT", "M", r"\frac{\mathbf{h}}{\tau}"),
         (r"\sqrt T x", "M", r"\sqrt{\tau} \mathbf{x}"),
-        (r"Tx_t", "M", r"\tau\mathbf{x}^{(t)}"),
+        ("Tx_t", "M", r"\tau \mathbf{x}^{(t)}"),
         ("Ta", "M", r"\tau a"),
         (r"\theta h", "T", r"\Phi h"),
         (r"1_{y_t} - p_t", "S", r"1_{y_{t}} - \hat{y}_{t}"),
@@ -162,8 +162,9 @@ TEX = "[...MathJax.startup.document.math].map((item) => item.math).join(' ; ')"
 
 def choose(page, name):
     page.locator(BUTTON).click()
-    page.get_by_label(name, exact=True).check()
-    page.wait_for_function("(name) => document.querySelector('.rk-notation-status').textContent.includes(name)", arg=name)
+    page.get_by_role("radio", name=name, exact=True).check()
+    told = "(name) => document.querySelector('.rk-notation-status').innerHTML.includes(name)"
+    page.wait_for_function(told, arg=name)
     page.keyboard.press("Escape")
 
 
@@ -187,8 +188,7 @@ def test_a_choice_rewrites_the_page_and_ours_restores_it(address, open_page, lec
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
     assert page.evaluate("document.querySelectorAll('article .math mjx-container').length") == len(before)
     assert lecture in page.locator(".rk-notation-note").inner_text()
-    choose_ours = page.evaluate("rnnkitNotation.choose('book').then(() => true)")
-    assert choose_ours
+    page.evaluate("rnnkitNotation.choose('book').then(() => true)")
     assert page.evaluate(FORMULAS) == before
     assert not page.locator(".rk-notation-note").is_visible()
     assert page.complaints == []
@@ -199,7 +199,7 @@ def test_a_choice_rewrites_the_page_and_ours_restores_it(address, open_page, lec
 def test_the_keyboard_alone_chooses_and_closes(address, open_page):
     page = open_page(f"{address}/{CHAPTER}")
     page.locator(BUTTON).press("Enter")
-    page.get_by_label("This book").focus()
+    page.get_by_role("radio", name="This book").focus()
     page.keyboard.press("ArrowDown")
     page.wait_for_function("document.documentElement.dataset.notation === 'M'")
     page.keyboard.press("Escape")
@@ -215,7 +215,7 @@ def test_the_choice_is_remembered_and_set_before_anything_is_typeset(address, op
     page.goto(f"{address}/{CHAPTER}")
     page.evaluate("MathJax.startup.promise.then(() => true)")
     assert r"s_{t-1} W^\top" in page.evaluate(TEX)
-    assert page.get_by_label("Barcelona").is_checked()
+    assert page.get_by_role("radio", name="Barcelona").is_checked()
     assert page.complaints == []
 
 
@@ -269,7 +269,7 @@ def test_a_phone_shows_the_chosen_lecture_beside_ours(address, open_page):
     page.evaluate("rnnkitNotation.choose('U')")
     page.wait_for_function("document.documentElement.dataset.notation === 'U'")
     heads = page.locator("table.rk-notation").first.locator("thead th")
-    assert [text for text in heads.all_inner_texts() if text] == ["This book", "Barcelona", "Meaning"]
+    assert [head.inner_text() for head in heads.all() if head.is_visible()] == ["This book", "Barcelona", "Notes"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
