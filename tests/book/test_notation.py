@@ -209,13 +209,13 @@ def test_the_keyboard_alone_chooses_and_closes(address, open_page):
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_the_choice_is_remembered_and_set_before_anything_is_typeset(address, open_page):
+def test_the_choice_is_remembered_on_the_next_page(address, open_page):
     page = open_page(f"{address}/{CHAPTER}")
     choose(page, "Barcelona")
     page.goto(f"{address}/{CHAPTER}")
     page.evaluate("MathJax.startup.promise.then(() => true)")
     assert r"s_{t-1} W^\top" in page.evaluate(TEX)
-    assert page.get_by_role("radio", name="Barcelona").is_checked()
+    assert page.locator("#rk-notation [value=U]").is_checked()
     assert page.complaints == []
 
 
