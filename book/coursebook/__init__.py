@@ -2,7 +2,9 @@
 
 Each part is a module with a ``setup`` of its own:
 
+``glossary`` links to chapters by number, where they exist
 ``inputs``   what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
+``notation`` the five lectures' letters side by side, and a switch on every page with formulas
 ``pages``    repairs to the theme's HTML, MathJax from the environment, a text for every picture
 ``numbers``  chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
 """
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 PARTS = (
+    "glossary",
     "inputs",
+    "notation",
     "numbers",
     "pages",
 )  # fmt: skip
