@@ -4,6 +4,7 @@ Each part is a module with a ``setup`` of its own:
 
 ``inputs``   what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
 ``pages``    repairs to the theme's HTML, MathJax from the environment, a text for every picture
+``moving``   the script and the style sheet of moving figures: once for a page
 ``numbers``  chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
 """
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PARTS = (
     "inputs",
+    "moving",
     "numbers",
     "pages",
 )  # fmt: skip
