@@ -95,12 +95,9 @@ class MovingFigure:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Return HTML; where a kernel can hold a widget, the widget as well, which JupyterLab prefers."""
-        bundle, about = {"text/plain": repr(self), "text/html": self._repr_html_()}, {}
         if kernel_is_live():
-            found = self.widget()._repr_mimebundle_()
-            shown, about = found if isinstance(found, tuple) else (found, {})
-            bundle = {**(shown or {}), **bundle}
-        return bundle, about
+            return self.widget()._repr_mimebundle_()
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}, {}
 
     def _table(self) -> str:
         header, rows = self.rows()

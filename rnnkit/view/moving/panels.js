@@ -2,13 +2,13 @@
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "4 2"];
 const exact = (value) => (value === null ? "–" : String(Number(value.toPrecision(4))).replaceAll("-", "−"));
 
-/** One panel: `now` picks the numbers of the slider's position, `read` hears what is pointed at. */
-function chart(parent, panel, now, read) {
+/** One panel: `now` picks the numbers of the slider's position, `read` hears what is pointed at; `still`: no slider. */
+function chart(parent, panel, now, read, still) {
   const { x: xAxis, y: yAxis, equal, disc, curves, alt } = panel;
   const box = add(parent, "div", { class: equal ? "rk-chart rk-square" : "rk-chart" });
   if (panel.title) formula(add(box, "p", { class: "rk-small" }), panel.title);
   const legend = add(box, "ul", { class: "rk-legend", hidden: "" });
-  const looks = curves.map(({ fixed }, k) => ({ class: `rk-series rk-${fixed ? "fixed" : `s${k % 5}`}`, "stroke-dasharray": DASHES[k % 5] }));
+  const looks = curves.map(({ fixed }, k) => ({ class: `rk-series rk-${fixed && !still ? "fixed" : `s${k % 5}`}`, "stroke-dasharray": DASHES[k % 5] }));
   curves.forEach(({ name, mark }, k) => {
     if (!name) return;
     const item = add(legend, "li");
@@ -142,16 +142,16 @@ function panels(root, stage, { sliders, panels: all, notes }, tell) {
     moved: (i) => { at[k] = i; show(); },
     quiet: (on) => status.setAttribute("aria-live", on ? "off" : "polite"),
   }));
-  const { status, say } = statusLine(stage);
+  const { status, where, say } = statusLine(stage);
+  (notes ? where : status).classList.add("rk-paper"); // beside the slider it stands anyway
   const reading = add(stage, "p", { class: "rk-read rk-note", role: "status" }, "Point at the drawing to read its numbers, or go there with the keyboard and use the arrow keys.");
-  const paints = all.map((panel) => chart(box, panel, now, (text) => formula(reading, text)));
+  const paints = all.map((panel) => chart(box, panel, now, (text) => formula(reading, text), !sliders.length));
 
   function show() {
     for (const paint of paints) paint();
     say(at.map((i, k) => chosen(k, i)).join(" · "), notes ? notes[position()] : "");
     tell(Object.fromEntries(at.map((i, k) => [k ? "index2" : "index", i])));
   }
-  if (!sliders.length) status.hidden = true;
   for (const each of controls) each.start();
   if (!sliders.length) show();
   return (state) => controls.forEach((each, k) => each.set(state[k ? "index2" : "index"]));

@@ -109,7 +109,8 @@ function choice(parent, what, names, choose) {
   const buttons = names.map((name, i) => {
     const element = add(group, "button", { type: "button" });
     element.addEventListener("click", () => choose(i));
-    return formula(element, name);
+    formula(add(element, "span"), name); // an element of its own, or letter and index would stand apart
+    return element;
   });
   group.hidden = names.length === 1;
   return (chosen) => buttons.forEach((element, i) => element.setAttribute("aria-pressed", String(i === chosen)));
@@ -151,8 +152,9 @@ function slider(parent, { name, first = 0, last, start = first, every = 0, value
   button("play", "Play", () => (timer ? pause() : play()));
   button("next", "One step on", () => go(current + 1));
   button("last", "To the end", () => go(last));
-  const input = add(controls, "input", { type: "range", min: first, max: last, value: current, "aria-label": name });
-  const output = value && add(controls, "span", { class: "rk-chosen", "aria-hidden": "true" });
+  const slide = add(controls, "span", { class: value ? "rk-slide rk-valued" : "rk-slide" });
+  const input = add(slide, "input", { type: "range", min: first, max: last, value: current, "aria-label": name });
+  const output = value && add(slide, "span", { class: "rk-chosen", "aria-hidden": "true" });
   if (output) output.style.minWidth = `${Math.max(...Array.from({ length: last - first + 1 }, (_, i) => value(first + i).length))}ch`;
   input.addEventListener("input", () => go(Number(input.value)));
 

@@ -26,11 +26,12 @@ function unfolded(root, stage, { T, marks, folded, unfolded: whole, folds, weigh
   function draw(width) {
     const graph = step ? whole : folded;
     const all = [...whole.nodes, ...folded.nodes]; // one frame for all steps, so that nothing jumps
-    const ends_ = (axis, from) => [Math.min(...from.map((n) => n[axis])) - 0.75, Math.max(...from.map((n) => n[axis])) + 0.75];
-    const [[left, right], [low, high]] = [ends_("x", all), ends_("y", all)];
+    const span = (axis, from) => [Math.min(...from.map((n) => n[axis])) - 0.75, Math.max(...from.map((n) => n[axis])) + 0.75];
+    const [[left, right], [low, high]] = [span("x", all), span("y", all)];
     const unit = clamp(width / (right - left), 40, 72);
     const total = Math.max(width, (right - left) * unit);
-    const shift = (total - (right - left) * unit) / 2;
+    const [from, to] = span("x", graph.nodes);
+    const shift = step ? (total - (right - left) * unit) / 2 : (width - (to - from) * unit) / 2 + (left - from) * unit;
     const svg = drawing(scroll, total, (high - low) * unit + 24, stage.dataset.rkAlt);
     svg.style.width = `${total}px`;
     const at = Object.fromEntries(graph.nodes.filter(({ t }) => !step || t === null || t <= step)

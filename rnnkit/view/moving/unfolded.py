@@ -70,7 +70,7 @@ class UnfoldedGraph(MovingFigure):
         alt: str,
     ) -> None:
         super().__init__(title, alt)
-        self.graph, self.shown = graph, graph.unfolded()
+        self.graph = graph
         self.T = max((node.time for node in graph.nodes if node.time is not None), default=0)
         if not self.T:
             raise ValueError("graph has no steps: give what trace(cell, T) returns, not its folded() form")
@@ -78,6 +78,7 @@ class UnfoldedGraph(MovingFigure):
             raise ValueError(f"graph has {self.T} steps, but the figure shows at most {MAX_STEPS}: trace fewer")
         if not any(node.kind == "operation" for node in graph.nodes):
             raise ValueError("graph has no operations: give what trace(cell, T) returns, not its unfolded() form")
+        self.shown = graph.unfolded()
         self.weights = _uses(graph, self.shown)
         self.paths = [] if path is None else [self._paths(*path, counting, t) for t in range(1, self.T + 1)]
         self.path = path

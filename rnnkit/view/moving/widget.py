@@ -25,6 +25,7 @@ def widget_of(figure: MovingFigure) -> Any:
         for name, (low, high, first) in figure.moves().items()
     }
     fixed = {
+        "_repr_mimebundle_": _with_html,
         "_esm": module([figure.script or figure.kind]) + "export default { render };\n",
         "_css": style(),
         "_frame": traitlets.Unicode(figure.frame()).tag(sync=True),
@@ -34,3 +35,15 @@ def widget_of(figure: MovingFigure) -> Any:
         "__doc__": f"{figure!r} with its state: {', '.join(traits)}.",
     }
     return type(type(figure).__name__ + "Widget", (anywidget.AnyWidget,), {**fixed, **traits})()
+
+
+def _with_html(self: Any, **settings: Any) -> Any:
+    """Return the widget, and for viewers without a kernel the same figure as HTML."""
+    shown, about = _parts(import_module("anywidget").AnyWidget._repr_mimebundle_(self, **settings))
+    return {**shown, "text/plain": repr(self.figure), "text/html": self.figure._repr_html_()}, about
+
+
+def _parts(bundle: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return data and metadata of what anywidget returns: both, the data alone, or nothing."""
+    shown, about = bundle if isinstance(bundle, tuple) else (bundle, {})
+    return shown or {}, about or {}
