@@ -15,8 +15,9 @@ KERNEL = GAMMA[:, None] ** LAG
 WORDS = {"title": "A title", "alt": "What is seen."}
 
 
-def figure(*extra, notes=None, slider=Slider("γ", GAMMA), **panel):
-    return Curves(Panel([Curve("kernel", KERNEL), *extra], **panel), slider, notes=notes, **WORDS)
+def figure(*extra, notes=None, **panel):
+    panels = Panel([Curve("kernel", KERNEL), *extra], **panel)
+    return Curves(panels, Slider("γ", GAMMA), notes=notes, **WORDS)
 
 
 def traced(steps=3):
