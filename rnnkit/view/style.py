@@ -47,6 +47,10 @@ def use_style() -> None:
             "grid.color": INK,
             "grid.alpha": 0.25,
             "legend.frameon": False,
+            "legend.handlelength": 1.5,  # four names side by side are no wider than the figure
+            "legend.handletextpad": 0.5,
+            "legend.columnspacing": 1.2,
+            "figure.constrained_layout.wspace": 0.05,
             "lines.linewidth": 2.0,
             "font.family": "sans-serif",
             "font.size": 12.0,

@@ -1,7 +1,6 @@
 """Moving figures in the built book: script and style once for a page, HTML from the build's kernels."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,7 @@ def part(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "book"))
     from coursebook import moving
 
-    yield moving
-    sys.modules.pop("coursebook.moving")
+    return moving
 
 
 def page_of(*texts):

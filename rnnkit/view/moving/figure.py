@@ -94,7 +94,11 @@ class MovingFigure:
         return before + once + end
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        """Return HTML; where a kernel can hold a widget, the widget as well, which JupyterLab prefers."""
+        """Return HTML; where a kernel can hold a widget, the widget as well, which JupyterLab prefers.
+
+        JupyterLab shows a widget as long as its kernel lives: in a notebook opened again, run the cell again. With
+        ``RNNKIT_FIGURES=html`` in the environment the output is HTML alone, and moves without a kernel there, too.
+        """
         if kernel_is_live():
             return self.widget()._repr_mimebundle_()
         return {"text/plain": repr(self), "text/html": self._repr_html_()}, {}
