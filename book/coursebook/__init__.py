@@ -1,12 +1,18 @@
 """The course's own Sphinx extension: what Jupyter Book leaves to do for pages that are right, fast and self-contained.
 
-Each part is a module with a ``setup`` of its own:
+Each part is a module with a ``setup`` of its own, and they are set up in this order.
 
-``glossary`` links to chapters by number, where they exist
-``inputs``   what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
-``notation`` the five lectures' letters side by side, and a switch on every page with formulas
+How a page comes to be:
+
+``inputs``  what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
+``numbers`` chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
+
+What a page brings along:
+
 ``pages``    repairs to the theme's HTML, MathJax from the environment, a text for every picture
-``numbers``  chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
+``moving``   the script and the style sheet of moving figures, once for a page
+``notation`` the five lectures' letters side by side, and a switch on every page with formulas
+``glossary`` links to chapters by number, where they exist
 """
 
 from __future__ import annotations
@@ -21,11 +27,12 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 PARTS = (
-    "glossary",
     "inputs",
-    "notation",
     "numbers",
     "pages",
+    "moving",
+    "notation",
+    "glossary",
 )  # fmt: skip
 
 

@@ -4,7 +4,17 @@ from rnnkit.view.claims import ClaimError, Claims
 from rnnkit.view.coloured import ColouredText, coloured_text
 from rnnkit.view.figures import alignment_map, bound_curves, draw_spectrum, gate_raster, heat_map, training_curves
 from rnnkit.view.graphs import draw_graph, draw_tree
-from rnnkit.view.moving import BackwardStepper, GradientHeatMap
+from rnnkit.view.moving import (
+    BackwardStepper,
+    Curve,
+    Curves,
+    GradientHeatMap,
+    MovingFigure,
+    Panel,
+    Plane,
+    Slider,
+    UnfoldedGraph,
+)
 from rnnkit.view.style import COLOURS, INK, use_style
 from rnnkit.view.trace import NINE_LINES, trace_nine_lines
 from rnnkit.view.widgets import explore_alignment, explore_gates, explore_spectrum, explore_text, slider
@@ -17,7 +27,14 @@ __all__ = [
     "ClaimError",
     "Claims",
     "ColouredText",
+    "Curve",
+    "Curves",
     "GradientHeatMap",
+    "MovingFigure",
+    "Panel",
+    "Plane",
+    "Slider",
+    "UnfoldedGraph",
     "alignment_map",
     "bound_curves",
     "coloured_text",

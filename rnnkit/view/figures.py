@@ -85,7 +85,7 @@ def draw_spectrum(W: np.ndarray, *, axes: Any = None) -> Any:
         Titled with the spectral radius ρ and with the largest singular value σ.
     """
     found = spectrum(_matrix("W", W))
-    disc, bars = axes = new_axes(axes, ncols=2, figsize=(5.4, 2.9))
+    disc, bars = axes = new_axes(axes, ncols=2, figsize=(5.0, 2.9))
     turn = np.exp(2j * np.pi * np.linspace(0, 1, 200))
     disc.plot(turn.real, turn.imag, color=INK, linewidth=1)
     disc.plot(found.eigenvalues.real, found.eigenvalues.imag, "o", color=COLOURS[0], markersize=4)

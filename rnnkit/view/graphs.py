@@ -44,11 +44,11 @@ def draw_graph(graph: Graph, *, ax: Any = None) -> Any:
     missing = [edge for edge in graph.edges if not {edge.source, edge.target} <= set(nodes)]
     if not nodes or missing:
         raise ValueError(f"edges must join nodes of the graph, got {missing[0]}" if missing else "graph has no nodes")
-    spots = _spots(graph)
+    spots = spots_of(graph)
     places = np.array(list(spots.values()))
     shared = {name for name, node in nodes.items() if node.kind == "parameter"}  # many straight, faint lines
     ends = [(np.array(spots[edge.source]), np.array(spots[edge.target])) for edge in graph.edges]
-    bends = [0.0 if e.source in shared else _bend(*pq, places) for e, pq in zip(graph.edges, ends, strict=True)]
+    bends = [0.0 if e.source in shared else bend_of(*pq, places) for e, pq in zip(graph.edges, ends, strict=True)]
     drawn = np.concatenate([places, *(_curve(*pq, bend) for pq, bend in zip(ends, bends, strict=True))])
     low, high = drawn.min(axis=0) - 0.6, drawn.max(axis=0) + 0.6
     ax = new_axes(ax, figsize=tuple(UNIT * (high - low)))
@@ -100,7 +100,7 @@ def draw_tree(tree: Tree, values: Sequence[float] | Sequence[str] | None = None,
     return ax
 
 
-def _spots(graph: Graph) -> dict[int, tuple[float, float]]:
+def spots_of(graph: Graph) -> dict[int, tuple[float, float]]:
     """Give each node its place: a column for each step, a row for each quantity."""
     rows, times = _rows(graph), {node.id: node.time for node in graph.nodes}
     folded = not any(time is not None for time in times.values())
@@ -176,7 +176,7 @@ def _curve(p: np.ndarray, q: np.ndarray, bend: float) -> np.ndarray:
     return np.asarray((1 - t) ** 2 * p + 2 * t * (1 - t) * control + t**2 * q)
 
 
-def _bend(p: np.ndarray, q: np.ndarray, others: np.ndarray) -> float:
+def bend_of(p: np.ndarray, q: np.ndarray, others: np.ndarray) -> float:
     """Return the smallest bend, 0 if that will do, with which the edge keeps clear of the other nodes."""
     others = others[(others != p).any(axis=1) & (others != q).any(axis=1)]
     room = {0.0: np.inf}

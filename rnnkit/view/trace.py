@@ -37,7 +37,7 @@ def trace_nine_lines(cell: VanillaRNN, readout: Readout, x: np.ndarray, y: np.nd
     Returns
     -------
     list of dict
-        What :class:`rnnkit.view.moving.BackwardStepper` takes as its ``steps``: seven for each time step.
+        What :class:`rnnkit.view.BackwardStepper` takes as its ``steps``: seven for each time step.
     """
     h = unroll(cell, x[:, None])
     do = softmax_cross_entropy(readout.forward(h[1:]), y[:, None], reduction="sum").dlogits

@@ -63,13 +63,13 @@ def test_every_edge_is_drawn_once(graph):
 
 
 def test_edges_keep_clear_of_the_nodes_between_their_ends(graph):
-    from rnnkit.view.graphs import _bend, _curve
+    from rnnkit.view.graphs import _curve, bend_of
 
     spots = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 5.0]])
-    bend = _bend(spots[0], spots[2], spots)
+    bend = bend_of(spots[0], spots[2], spots)
     assert bend != 0
     assert np.linalg.norm(_curve(spots[0], spots[2], bend) - spots[1], axis=1).min() > 0.1
-    assert _bend(spots[0], spots[1], spots) == 0
+    assert bend_of(spots[0], spots[1], spots) == 0
 
 
 def test_the_folded_graph_has_one_black_square_on_the_way_from_h_to_h(graph):

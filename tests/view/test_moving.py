@@ -1,12 +1,14 @@
+import gzip
 import json
 import re
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import rnnkit.view.moving as moving
+import rnnkit.view.moving.figure as figure_module
 from rnnkit.view.moving import BackwardStepper, GradientHeatMap
 
 CODE = [(1, "for t = T … 1:"), (2, "do = p − y", "∂L/∂o_t"), (3, "dW_y += …"), (4, "dh += …", ""), (5, "dh = …", "")]
@@ -176,7 +178,9 @@ def test_repr_is_one_short_line():
     assert repr(heat_map()) == "GradientHeatMap('Heat', T=4, ['one'])"
 
 
-def test_script_and_style_stay_small():
-    folder = Path(moving.__file__).parent
-    assert sum(file.stat().st_size for file in folder.glob("*.js")) < 24_000
-    assert (folder / "moving.css").stat().st_size < 12_000
+def test_a_page_with_two_kinds_loads_a_small_script():
+    kinds = [file.stem for file in Path(figure_module.__file__).parent.glob("*.js") if file.stem != "shared"]
+    sizes = [len(gzip.compress(figure_module.script(pair).encode())) for pair in combinations(kinds, 2)]
+    assert len(sizes) == 6
+    assert max(sizes) < 12_000
+    assert len(gzip.compress(figure_module.style().encode())) < 4_000

@@ -1,14 +1,9 @@
 // The backward pass, step by step: an unfolded graph, the sums over time, and the algorithm beside them.
-const ICONS = {
-  first: "M6 5v14M19 5 9 12l10 7z", back: "M17 5 7 12l10 7z", play: "M7 4.5v15L20 12z",
-  pause: "M8 5v14M16 5v14", next: "M7 5l10 7-10 7z", last: "M18 5v14M5 5l10 7-10 7z",
-};
 const ROWS = { L: 26, o: 88, h: 170, x: 252 };
 const HEIGHT = 288;
 
-function stepper(root, stage, { T, code, steps }) {
+function stepper(root, stage, { T, code, steps }, tell) {
   let current = 0; // 0: before the pass; n: after micro-step n
-  let timer = null;
   const parts = {}; // nodes, edges and numbers of the graph by name: "h3", "h3>h2", "#h3"
   const graph = add(stage, "div", { class: "rk-graph" });
 
@@ -22,26 +17,12 @@ function stepper(root, stage, { T, code, steps }) {
     return { name, row, fill, top, value: add(row, "span", { class: "rk-value" }) };
   });
 
-  const controls = add(stage, "div", { class: "rk-controls" });
-  const button = (name, label, act) => {
-    const element = add(controls, "button", { type: "button", "aria-label": label, title: label });
-    add(add(element, "svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }), "path", { d: ICONS[name] });
-    element.addEventListener("click", act);
-    return element;
-  };
-  const first = button("first", "To the start", () => go(0));
-  const back = button("back", "One step back", () => go(current - 1));
-  const play = button("play", "Play", () => (timer ? pause() : start()));
-  const next = button("next", "One step on", () => go(current + 1));
-  const last = button("last", "To the end", () => go(steps.length));
-  const slider = add(controls, "input", {
-    type: "range", min: 0, max: steps.length, value: 0, "aria-label": "Micro-step of the backward pass",
+  const walk = slider(stage, {
+    name: "Micro-step of the backward pass", last: steps.length, every: 1100,
+    moved: (to) => { current = to; show(); },
+    quiet: (on) => status.setAttribute("aria-live", on ? "off" : "polite"), // silent while it runs
   });
-  slider.addEventListener("input", () => go(Number(slider.value)));
-
-  const status = add(stage, "div", { class: "rk-status", role: "status" });
-  const where = add(status, "p", { class: "rk-where" });
-  const note = add(status, "p", { class: "rk-note" });
+  const { status, where, say } = statusLine(stage);
 
   const listing = add(stage, "ol", { class: "rk-code", "aria-label": "The algorithm" });
   const lines = code.map(({ line, text, says }) => {
@@ -53,10 +34,7 @@ function stepper(root, stage, { T, code, steps }) {
   });
 
   function draw(width) {
-    graph.replaceChildren();
-    const svg = add(graph, "svg", {
-      viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": stage.dataset.rkAlt,
-    });
+    const svg = drawing(graph, width, HEIGHT, stage.dataset.rkAlt);
     const column = (width - 18) / (T + 1); // the last column has a number on its right
     const radius = Math.min(17, column * 0.31);
     const x = (t) => column * (t + 0.5);
@@ -126,57 +104,15 @@ function stepper(root, stage, { T, code, steps }) {
       value.textContent = written(sum);
     }
     const line = step && code.find((each) => each.line === step.line);
-    formula(where, `step ${current} of ${steps.length}` + (step ? ` · t = ${step.t} · line ${step.line}: ${line.says || line.text.trim()}` : ""));
-    formula(note, step ? step.note : "The forward pass is done; no gradient has been computed yet.");
-    slider.value = current;
-    slider.setAttribute("aria-valuetext", where.textContent);
-    first.disabled = back.disabled = current === 0;
-    next.disabled = last.disabled = current === steps.length;
-    root.dataset.rkState = String(current);
+    say(`step ${current} of ${steps.length}` + (step ? ` · t = ${step.t} · line ${step.line}: ${line.says || line.text.trim()}` : ""),
+      step ? step.note : "The forward pass is done; no gradient has been computed yet.");
+    walk.speak(where.textContent);
+    tell({ step: current });
   }
 
-  function go(to) {
-    if (timer) pause();
-    current = Math.min(Math.max(to, 0), steps.length);
-    show();
-  }
-
-  function setPlay(name, label) {
-    play.querySelector("path").setAttribute("d", ICONS[name]);
-    play.setAttribute("aria-label", (play.title = label));
-    status.setAttribute("aria-live", name === "pause" ? "off" : "polite"); // silent while it runs
-  }
-
-  function start() {
-    if (current === steps.length) current = 0;
-    timer = setInterval(() => {
-      current += 1;
-      show();
-      if (current >= steps.length || !root.isConnected) pause();
-    }, 1100);
-    setPlay("pause", "Pause");
-  }
-
-  function pause() {
-    clearInterval(timer);
-    timer = null;
-    setPlay("play", "Play");
-  }
-
-  root.addEventListener("keydown", (event) => {
-    if (!controls.contains(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = {
-      ArrowRight: () => go(current + 1), ArrowUp: () => go(current + 1), ArrowLeft: () => go(current - 1),
-      ArrowDown: () => go(current - 1), Home: () => go(0), End: () => go(steps.length),
-      " ": event.target === slider && (() => play.click()), // on a button, space presses that button
-    }[event.key];
-    if (!act) return;
-    act();
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  setPlay("play", "Play");
   drawAtWidth(graph, draw);
+  walk.start();
+  return ({ step }) => walk.set(step);
 }
 
-mount("stepper", stepper);
+register("stepper", stepper);

@@ -23,7 +23,7 @@ function picture(width, height, pixel) {
   return canvas.toDataURL();
 }
 
-function heatmap(root, stage, { T, names, rows }) {
+function heatmap(root, stage, { T, names, rows }, tell) {
   let [shown, t, s] = [0, T, Math.max(1, Math.round(T / 2))];
   const all = rows.flat(2).filter((value) => value > 0);
   const most = all.reduce((a, b) => Math.max(a, b), 0) || 1;
@@ -31,16 +31,8 @@ function heatmap(root, stage, { T, names, rows }) {
   const high = Math.ceil(Math.log10(most));
   const low = Math.min(Math.max(Math.floor(Math.log10(least)), high - 12), high - 1); // twelve decades at most
   const part = (value) => (Math.log10(value) - low) / (high - low);
-  const decades = [];
-  for (let d = high, by = Math.ceil((high - low) / 6); d >= low; d -= by) decades.push(d);
 
-  const choice = add(stage, "div", { class: "rk-choice", role: "group", "aria-label": "Network" });
-  const buttons = names.map((name, i) => {
-    const element = add(choice, "button", { type: "button" }, name);
-    element.addEventListener("click", () => { shown = i; show(); });
-    return element;
-  });
-  if (names.length === 1) choice.hidden = true;
+  const press = choice(stage, "Network", names, (i) => { shown = i; show(); });
   const status = add(stage, "p", { class: "rk-status rk-where", role: "status" });
   const panels = add(stage, "div", { class: "rk-panels" });
   const map = add(panels, "div", {
@@ -50,45 +42,35 @@ function heatmap(root, stage, { T, names, rows }) {
   const curve = add(panels, "div", { class: "rk-curve" });
   let paint = () => {}, plot = () => {};
 
-  function axis(svg, x, y, text, attributes = {}) {
-    return formula(add(svg, "text", { x, y, class: "rk-tick rk-middle", ...attributes }), String(text));
-  }
-  const power = (svg, x, y, d, attributes = {}) => {
-    const text = add(svg, "text", { x, y, ...attributes });
-    add(text, "tspan", {}, d === low && least < 10 ** low ? "≤10" : "10");
-    add(text, "tspan", { class: "rk-sub", dy: "-0.45em" }, String(d).replace("-", "−"));
-  };
+  const floor = (svg, at, y, d, attributes) => power(svg, at, y, d, attributes, d === low && least < 10 ** low);
   const every = [1, 2, 5, 10, 20].find((step) => T / step <= 8);
   const marks = [...(every > 2 ? [1] : []), ...Array.from({ length: Math.floor(T / every) }, (_, i) => every * (i + 1))];
 
   function drawMap(width) {
-    map.replaceChildren();
     const [left, top] = [40, 8];
     const cell = Math.max(1, Math.floor(Math.min(width - left - 8, 420) / T * 2) / 2);
     const side = cell * T;
-    const svg = add(map, "svg", {
-      viewBox: `0 0 ${width} ${side + top + 42}`, role: "img", "aria-label": stage.dataset.rkAlt,
-    });
+    const svg = drawing(map, width, side + top + 42, stage.dataset.rkAlt);
     const cells = add(svg, "image", { x: left, y: top, width: side, height: side, class: "rk-pixels" });
     let stairs = `M${left} ${top}`;
     for (let i = 1; i <= T; i++) stairs += `H${left + cell * i}V${top + cell * i}`;
     add(svg, "path", { d: `${stairs}H${left}z`, class: "rk-frame" });
     for (const n of marks) {
-      axis(svg, left + cell * (n - 0.5), top + side + 15, n);
-      axis(svg, left - 6, top + cell * (n - 0.5) + 4, n, { class: "rk-tick rk-end" });
+      label(svg, left + cell * (n - 0.5), top + side + 15, n);
+      label(svg, left - 6, top + cell * (n - 0.5) + 4, n, { class: "rk-tick rk-end" });
     }
-    axis(svg, left + side / 2, top + side + 34, "state at step s", { class: "rk-label rk-middle" });
+    label(svg, left + side / 2, top + side + 34, "state at step s", { class: "rk-label rk-middle" });
     const y = top + side / 2;
-    axis(svg, 11, y, "loss at step t", { class: "rk-label rk-middle", transform: `rotate(-90 11 ${y})` });
+    label(svg, 11, y, "loss at step t", { class: "rk-label rk-middle", transform: `rotate(-90 11 ${y})` });
     // the legend stands where no loss depends on a state: above the diagonal
     const [wide, x] = [side * 0.42, left + side * 0.56];
     add(svg, "image", {
       x, y: top + 20, width: wide, height: 10, preserveAspectRatio: "none", href: picture(128, 1, (i) => colour(i / 127)),
     });
     add(svg, "rect", { x, y: top + 20, width: wide, height: 10, class: "rk-frame" });
-    axis(svg, x + wide, top + 12, "‖∂loss_t/∂h_s‖", { class: "rk-label rk-end" });
-    power(svg, x, top + 46, low, { class: "rk-tick rk-middle" });
-    power(svg, x + wide, top + 46, high, { class: "rk-tick rk-end" });
+    label(svg, x + wide, top + 12, "‖∂loss_t/∂h_s‖", { class: "rk-label rk-end" });
+    floor(svg, x, top + 46, low, { class: "rk-tick rk-middle" });
+    floor(svg, x + wide, top + 46, high, { class: "rk-tick rk-end" });
     const row = add(svg, "rect", { x: left, height: cell, class: "rk-band" });
     const halo = add(svg, "rect", { class: "rk-halo" });
     const mark = add(svg, "rect", { class: "rk-mark" });
@@ -108,32 +90,23 @@ function heatmap(root, stage, { T, names, rows }) {
         box.setAttribute("height", cell + 2 * grow);
       }
     };
-    const follow = (event) => {
-      const box = svg.getBoundingClientRect();
-      const at = (p, from, start) => Math.ceil(((p - from) * (width / box.width) - start) / cell);
-      move(at(event.clientY, box.top, top), at(event.clientX, box.left, left));
-    };
-    svg.addEventListener("pointermove", follow);
-    svg.addEventListener("pointerdown", follow);
+    const at = (p, start) => Math.ceil((p - start) / cell);
+    follow(svg, (px, py) => move(at(py, top), at(px, left)));
     show();
   }
 
   function drawCurve(width) {
-    curve.replaceChildren();
     const [left, top, height] = [44, 26, 230];
-    const svg = add(curve, "svg", {
-      viewBox: `0 0 ${width} ${top + height + 44}`, role: "img",
-      "aria-label": "The marked row of the heat map against the lag t − s, on a logarithmic scale",
-    });
+    const svg = drawing(curve, width, top + height + 44, "The marked row of the heat map against the lag t − s, on a logarithmic scale");
     const x = (lag) => left + ((width - left - 12) * lag) / Math.max(1, T - 1);
     const y = (value) => top + height * (1 - Math.max(0, part(value)));
-    const heading = axis(svg, left, 12, "", { class: "rk-label" });
-    for (const d of decades) {
+    const heading = label(svg, left, 12, "", { class: "rk-label" });
+    for (const d of decades(low, high)) {
       add(svg, "line", { x1: left, x2: width - 12, y1: y(10 ** d), y2: y(10 ** d), class: "rk-grid" });
-      power(svg, left - 6, y(10 ** d) + 4, d, { class: "rk-tick rk-end" });
+      floor(svg, left - 6, y(10 ** d) + 4, d, { class: "rk-tick rk-end" });
     }
-    for (const n of [0, ...marks].filter((lag) => lag < T && (lag > 1 || every < 5 || !lag))) axis(svg, x(n), top + height + 16, n);
-    axis(svg, (left + width) / 2, top + height + 36, "lag t − s", { class: "rk-label rk-middle" });
+    for (const n of [0, ...marks].filter((lag) => lag < T && (lag > 1 || every < 5 || !lag))) label(svg, x(n), top + height + 16, n);
+    label(svg, (left + width) / 2, top + height + 36, "lag t − s", { class: "rk-label rk-middle" });
     const paths = names.map(() => add(svg, "path", { class: "rk-line" }));
     const dot = add(svg, "circle", { r: 5, class: "rk-dot" });
     plot = () => {
@@ -148,46 +121,37 @@ function heatmap(root, stage, { T, names, rows }) {
       dot.setAttribute("cx", x(t - s));
       dot.setAttribute("cy", value > 0 ? y(value) : top + height);
     };
-    const follow = (event) => {
-      const box = svg.getBoundingClientRect();
-      const at = (event.clientX - box.left) * (width / box.width);
-      move(t, t - Math.round(((at - left) / (width - left - 12)) * (T - 1)));
-    };
-    svg.addEventListener("pointermove", follow);
-    svg.addEventListener("pointerdown", follow);
+    follow(svg, (px) => move(t, t - Math.round(((px - left) / (width - left - 12)) * (T - 1))));
     show();
   }
 
   function move(toT, toS) {
-    t = Math.min(Math.max(toT, 1), T);
-    s = Math.min(Math.max(toS, 1), t);
+    t = clamp(toT, 1, T);
+    s = clamp(toS, 1, t);
     show();
   }
 
   function show() {
     paint();
     plot();
-    buttons.forEach((element, i) => element.setAttribute("aria-pressed", String(i === shown)));
+    press(shown);
     const value = rows[shown][t - 1][s - 1];
     formula(status, `‖∂loss_t/∂h_s‖, t = ${t}, s = ${s}, lag ${t - s}: ${value ? written(value, 3) : "exactly 0"}`
       + (names.length > 1 ? ` (${names[shown]})` : ""));
-    root.dataset.rkState = `${shown} ${t} ${s}`;
+    tell({ shown, t, s });
   }
 
-  map.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const far = event.shiftKey ? 10 : 1;
-    const to = {
-      ArrowUp: [t - far, s], ArrowDown: [t + far, s], ArrowLeft: [t, s - far], ArrowRight: [t, s + far],
-      Home: [t, 1], End: [t, t],
-    }[event.key];
-    if (!to) return;
-    move(...to);
-    event.preventDefault();
-    event.stopPropagation();
+  keys(map, ({ shiftKey }) => {
+    const far = shiftKey ? 10 : 1;
+    return {
+      ArrowUp: () => move(t - far, s), ArrowDown: () => move(t + far, s), ArrowLeft: () => move(t, s - far),
+      ArrowRight: () => move(t, s + far), Home: () => move(t, 1), End: () => move(t, t),
+    };
   });
   drawAtWidth(map, drawMap);
   drawAtWidth(curve, drawCurve);
+  show();
+  return (state) => { shown = state.shown; move(state.t, state.s); };
 }
 
-mount("heatmap", heatmap);
+register("heatmap", heatmap);
