@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 import book
+from coursebook.site import CARD, CARD_ALT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 NAME = "recurrent-and-recursive-nets.pdf"
 PRINT = book.ROOT / "book" / "print"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -95,7 +95,7 @@ def make(source: Path, out: Path) -> int:
         from pypdf import PdfWriter
     except ImportError as missing:
         raise Unprintable(f"the package {missing.name} is missing: pip install {missing.name}") from None
-    executable = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    executable = next(filter(None, map(shutil.which, book.CHROMIUM)), None)
     if executable is None:
         raise Unprintable("no Chromium was found; install it: apt-get install chromium")
     config = yaml.safe_load((source / "_config.yml").read_text("utf8"))
@@ -140,7 +140,9 @@ def print_all(
     browser: Browser, address: str, config: dict[str, Any], sections: list[Section]
 ) -> tuple[bytes, dict[str, int]]:
     """Open every page, print them as one, and return the PDF with the page on which each place stands."""
-    context = browser.new_context(viewport={"width": 1000, "height": 1300}, color_scheme="light", reduced_motion="reduce")
+    context = browser.new_context(
+        viewport={"width": 1000, "height": 1300}, color_scheme="light", reduced_motion="reduce"
+    )
     styles: dict[str, None] = {}  # as a set that keeps its order
     sheets: dict[str, None] = {}
     pages = {f"/{section.docname}.html": section.prefix for section in sections}
@@ -227,12 +229,12 @@ def document(config: dict[str, Any], sections: list[Section], sheets: list[str],
 
 def cover(config: dict[str, Any]) -> str:
     """Return the title page."""
-    card = '<img src="_static/card.png" alt="">' if (book.ROOT / "book").is_dir() else ""
     return (
         f'<section class="rk-cover"><h1>{html.escape(config["title"])}</h1>'
-        f"<p>by {html.escape(config.get('author', ''))}</p>{card}<p>Edition {version()}</p>"
+        f"<p>by {html.escape(config.get('author', ''))}</p>"
+        f'<img src="{CARD}" alt="{CARD_ALT}"><p>Edition {version()}</p>'
         '<p class="rk-small">Text and figures: CC BY 4.0 (creativecommons.org/licenses/by/4.0). Code: MIT.<br>'
-        "Figures that move, exercises that answer and cells that run are in the pages this was printed from.</p></section>"
+        "The pages this was printed from have figures that move, exercises that answer and cells that run.</p></section>"
     )
 
 
@@ -264,13 +266,15 @@ def finish(writer: PdfWriter, config: dict[str, Any], sections: list[Section], p
     for section in sections:
         if section.part != part:
             part = section.part
-            parent = writer.add_outline_item(part, places[section.prefix])
+            parent = writer.add_outline_item(title=part, page_number=places[section.prefix])
         above = parents.get(section.depth - 1, parent) if section.depth else parent
-        item = writer.add_outline_item(section.title, places[section.prefix], parent=above, is_open=False)
+        item = writer.add_outline_item(
+            title=section.title, page_number=places[section.prefix], parent=above, is_open=False
+        )
         parents[section.depth] = item
         for heading in section.headings:
             if heading["level"] == 2 and heading["id"] in places:
-                writer.add_outline_item(heading["text"], places[heading["id"]], parent=item)
+                writer.add_outline_item(title=heading["text"], page_number=places[heading["id"]], parent=item)
     when = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", book.FIXED["SOURCE_DATE_EPOCH"])), UTC)
     moment = when.strftime("D:%Y%m%d%H%M%SZ")
     writer.add_metadata({

@@ -7,6 +7,7 @@ that names the book's own address. While they are empty there is none of it, and
 from __future__ import annotations
 
 import html
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ DESCRIPTION_LENGTH = 160
 TOO_SHORT = 50
 """A first paragraph of fewer letters is no description yet."""
 
+GENERATED = {"genindex": "Index", "search": "Search", "py-modindex": "Modules", "prf-prf": "Proofs"}
+"""Pages that Sphinx makes of itself, and what they are."""
+
 SHOWN_AS_FILES = {"LICENSE": "LICENSE.txt", "LICENSE-TEXT.md": "LICENSE-TEXT.txt", "CITATION.cff": "CITATION.cff"}
 """Files of the repository that readers should find beside the pages, under names that browsers show as text."""
 
@@ -39,6 +43,7 @@ LAUNCH_BRANCH = "launch"
 
 def connect_repository(app: Sphinx, config: Config) -> None:
     """Switch on every button that leads to the repository where there is one, and none where there is none."""
+    config.coursebook_pdf = bool(config.coursebook_pdf or os.environ.get("COURSEBOOK_PDF"))
     try:
         config.html_baseurl = site.checked_address(config.html_baseurl or "", "html.baseurl in _config.yml")
     except ValueError as problem:
@@ -94,7 +99,7 @@ def say_what_a_page_is(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Put a description, what link previews show, and the page's address into its head."""
-    title = html.unescape(re.sub(r"<[^>]+>", "", context.get("title") or pagename))
+    title = html.unescape(re.sub(r"<[^>]+>", "", context.get("title") or GENERATED.get(pagename, pagename)))
     project = app.config.project
     description = describe(doctree, title, project)
     tags = context.get("metatags") or ""
@@ -163,8 +168,9 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
         shutil.copy(Path(app.srcdir) / name, out / shown)
     if (out / "CITATION.cff").is_file():
         add_addresses(out / "CITATION.cff", app.config.html_theme_options.get("repository_url", ""), base)
-    if not (out / site.CARD).is_file():
-        card.draw(out / site.CARD, app.config.project)
+    drawn, drawing = out / site.CARD, Path(card.__file__)
+    if not drawn.is_file() or drawn.stat().st_mtime < drawing.stat().st_mtime:
+        card.draw(drawn, app.config.project)
     pages = list(in_reading_order(app.env, app.config.root_doc))
     entries = [(f"{docname}.html", app.env.titles[docname].astext()) for docname in pages]
     (out / "404.html").write_text(site.not_found(app.config.project, entries, base), "utf8")
@@ -182,7 +188,8 @@ def add_addresses(citation: Path, repository: str, base: str) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Act on the configuration before the theme does, on every page after it, and on what was written."""
-    app.add_config_value("coursebook_pdf", default=False, rebuild="html", types=[bool])
+    if "coursebook_pdf" not in app.config:  # whether a PDF stands beside the pages: `scripts/book.py build --pdf`
+        app.add_config_value("coursebook_pdf", default=False, rebuild="env", types=[bool])
     app.add_js_file("print.js", loading_method="defer")
     app.connect("config-inited", connect_repository, priority=400)
     app.connect("html-page-context", say_what_a_page_is, priority=900)

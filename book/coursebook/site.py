@@ -20,6 +20,10 @@ ADDRESS = re.compile(r"<!--address (?P<page>\S+)-->.*?<!--/address-->", re.DOTAL
 """Where a page says at which address it is read; rewritten when the page moves to another."""
 
 
+GENERATED = re.compile(r"_modules/|(genindex|search|py-modindex|prf-prf)\.html$")
+"""Pages that nobody wrote: search engines need not list them."""
+
+
 def checked_address(address: str, name: str) -> str:
     """Return ``address`` with one slash at its end, or nothing where it is empty.
 
