@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from coursebook.site import CARD, CARD_ALT
 
 import book
-from coursebook.site import CARD, CARD_ALT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -43,7 +43,7 @@ ALL_AT_ONCE = "book.html"
 PAGE_SECONDS = 60
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     """Why there is no PDF, and what to do about it, in one line."""
 
 
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     out = options.out or source / "_build" / "html" / "downloads" / NAME
     try:
         pages = make(source, out)
-    except Unprintable as problem:
+    except UnprintableError as problem:
         print(f"No PDF was made: {problem}", file=sys.stderr)
         return 2
     print(f"The PDF has {pages} pages, {out.stat().st_size / 1e6:.1f} MB: {out}")
@@ -89,15 +89,15 @@ def make(source: Path, out: Path) -> int:
     """Print the book in ``source`` to ``out``; return how many pages it has."""
     built = source / "_build" / "html"
     if not (built / "index.html").is_file():
-        raise Unprintable(f"there is no book in {built} yet; build it first: make html")
+        raise UnprintableError(f"there is no book in {built} yet; build it first: make html")
     try:
         from playwright.sync_api import sync_playwright
         from pypdf import PdfWriter
     except ImportError as missing:
-        raise Unprintable(f"the package {missing.name} is missing: pip install {missing.name}") from None
+        raise UnprintableError(f"the package {missing.name} is missing: pip install {missing.name}") from None
     executable = next(filter(None, map(shutil.which, book.CHROMIUM)), None)
     if executable is None:
-        raise Unprintable("no Chromium was found; install it: apt-get install chromium")
+        raise UnprintableError("no Chromium was found; install it: apt-get install chromium")
     config = yaml.safe_load((source / "_config.yml").read_text("utf8"))
     sections = list(sections_of(yaml.safe_load((source / "_toc.yml").read_text("utf8"))))
     server = book.server_for(built, 0)
@@ -162,7 +162,7 @@ def print_all(
     places = number_contents(page)
     printed, again = to_pdf(page)
     if again != places:
-        raise Unprintable("page numbers in the contents have moved its lines; widen .rk-number in book/print/book.css")
+        raise UnprintableError("numbers in the contents have moved its lines; widen .rk-number in book/print/book.css")
     return printed, places
 
 
@@ -172,7 +172,7 @@ def snapshot(page: Page, address: str, prefix: str, pages: dict[str, str]) -> di
     page.set_default_timeout(PAGE_SECONDS * 1000)
     answer = page.goto(address, wait_until="networkidle")
     if answer is None or not answer.ok:
-        raise Unprintable(f"_toc.yml names {address.split('/', 3)[3]}, which was not built: make html")
+        raise UnprintableError(f"_toc.yml names {address.split('/', 3)[3]}, which was not built: make html")
     page.evaluate("document.documentElement.dataset.theme = 'light'")
     taken: dict[str, Any] = page.evaluate((PRINT / "snapshot.js").read_text("utf8"), {"prefix": prefix, "pages": pages})
     page.close()
@@ -234,7 +234,8 @@ def cover(config: dict[str, Any]) -> str:
         f"<p>by {html.escape(config.get('author', ''))}</p>"
         f'<img src="{CARD}" alt="{CARD_ALT}"><p>Edition {version()}</p>'
         '<p class="rk-small">Text and figures: CC BY 4.0 (creativecommons.org/licenses/by/4.0). Code: MIT.<br>'
-        "The pages this was printed from have figures that move, exercises that answer and cells that run.</p></section>"
+        "The pages this was printed from have figures that move, exercises that answer and cells that run.</p>"
+        "</section>"
     )
 
 

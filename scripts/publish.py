@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import html
 import json
-import os
 import re
 import shutil
 import sys
@@ -38,7 +37,7 @@ MARK = "edition.json"
 SCRIPT = "_static/editions.js"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What is wrong with a request and what to do about it, in one line."""
 
 
@@ -62,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.keep is not None:
             thin_out(options.site, options.keep)
         newest = write_root(options.site, base)
-    except (Refused, ValueError) as problem:
+    except (RefusedError, ValueError) as problem:
         print(f"Nothing was published: {problem}", file=sys.stderr)
         return 2
     print(f"{options.site / options.edition} is in place; the site leads to {newest}/.")
@@ -80,15 +79,15 @@ def configured() -> tuple[str, str]:
 def add(book: Path, folder: Path, edition: str, base: str, *, replace: bool = False) -> None:
     """Copy ``book`` into the site's ``folder`` as ``edition``; as ``latest`` too, if it is the newest release."""
     if edition != DEV and not RELEASE.fullmatch(edition):
-        raise Refused(f"--edition is {edition!r}: a release is named v and a version, such as v1.0; else say {DEV}")
+        raise RefusedError(f"--edition is {edition!r}: name a release v and its version, such as v1.0, or say {DEV}")
     if not (book / "index.html").is_file():
-        raise Refused(f"there is no built book in {book}; build it first: make html")
+        raise RefusedError(f"there is no built book in {book}; build it first: make html")
     if not any(site.pages_of(book)):
-        raise Refused(f"the pages in {book} were not built by this course's own build: make html")
+        raise RefusedError(f"the pages in {book} were not built by this course's own build: make html")
     if folder.exists() and not (folder / "versions.json").is_file() and any(folder.iterdir()):
-        raise Refused(f"{folder} is not empty and is no site: it has no versions.json; name another folder")
+        raise RefusedError(f"{folder} is not empty and is no site: it has no versions.json; name another folder")
     if edition != DEV and (folder / edition).exists() and not replace:
-        raise Refused(f"{folder / edition} exists, and a release stays as it is; give --replace to write it anew")
+        raise RefusedError(f"{folder / edition} exists, and a release stays as it is; give --replace to write it anew")
     install(book, folder / edition, edition, edition, base)
     if edition == newest_release(folder):
         install(book, folder / LATEST, LATEST, edition, base)
@@ -108,7 +107,8 @@ def install(book: Path, target: Path, path: str, edition: str, base: str) -> Non
     pages = []
     for page, file in site.pages_of(fresh):
         up = "../" * page.count("/")
-        tag = f'<script defer src="{up}{SCRIPT}" data-edition="{edition}" data-site="{up}../" data-page="{page}"></script>'
+        data = f'data-edition="{edition}" data-site="{up}../" data-page="{page}"'
+        tag = f'<script defer src="{up}{SCRIPT}" {data}></script>'
         file.write_text(site.readdress(file.read_text("utf8"), address, hidden + tag), "utf8")
         pages.append(page)
     title = re.search(r'property="og:site_name" content="(.*?)"', (fresh / "index.html").read_text("utf8"))
@@ -137,7 +137,7 @@ def newest_release(folder: Path) -> str | None:
 def thin_out(folder: Path, keep: int) -> None:
     """Remove all releases but the newest ``keep``; the one that ``latest`` shows always stays."""
     if keep < 1:
-        raise Refused(f"--keep is {keep}: the site needs at least one release")
+        raise RefusedError(f"--keep is {keep}: the site needs at least one release")
     for name in releases(folder)[keep:]:
         if name != newest_release(folder):
             print(f"Removing {folder / name}, as --keep {keep} asks")
@@ -168,7 +168,7 @@ def write_root(folder: Path, base: str) -> str:
     for name, text in files.items():
         unfinished = folder / f".{name}.new"
         unfinished.write_text(text, "utf8")
-        os.replace(unfinished, folder / name)
+        unfinished.replace(folder / name)
     return home
 
 
