@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from coursebook.site import CARD, CARD_ALT
 
 import book
+
+# isort: split
+from coursebook.site import CARD, CARD_ALT  # book.py has made the extension importable
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
