@@ -64,10 +64,11 @@ def connect_repository(app: Sphinx, config: Config) -> None:
         )
     options["repository_url"] = url
     options["repository_branch"] = options.get("repository_branch") or "main"
-    given = {"notebook_interface": "jupyterlab", "binderhub_url": "https://mybinder.org", **buttons}
+    given = {name: value for name, value in buttons.items() if value}  # Jupyter Book fills in empty ones
+    launchers = {"binderhub_url": "https://mybinder.org", **given, "notebook_interface": "jupyterlab"}
     if parts.netloc == "github.com":  # the only host that Colab opens notebooks from
-        given.setdefault("colab_url", "https://colab.research.google.com")
-    options["launch_buttons"] = {name: value for name, value in given.items() if value}
+        launchers.setdefault("colab_url", "https://colab.research.google.com")
+    options["launch_buttons"] = launchers
 
 
 def describe(doctree: nodes.document | None, title: str, project: str) -> str:

@@ -132,7 +132,7 @@ def test_a_description_is_the_first_paragraph_in_plain_words(homeless):
     assert (
         meta(homeless / "index.html")["description"] == "A first paragraph with h_t <in it>, long enough to describe."
     )
-    assert meta(homeless / "exercises" / "01-a.html")["description"].startswith("Short.")
+    assert meta(homeless / "exercises" / "01-a.html")["description"].startswith("Short: a page of")
 
 
 def test_the_card_has_the_size_that_previews_want(homeless):

@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -53,7 +52,7 @@ def tiny(tmp_path_factory):
     html = folder / "_build" / "html"
     (html / "_static").mkdir(parents=True)
     package = metadata.distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline")
-    os.symlink(Path(str(package)) / "static" / "mathjax", html / "_static" / "mathjax")
+    (html / "_static" / "mathjax").symlink_to(Path(str(package)) / "static" / "mathjax")
     (html / "_static" / "course.css").write_bytes((ROOT / "book" / "static" / "course.css").read_bytes())
     for docname, (title, body) in PAGES.items():
         up = "../" * docname.count("/")
