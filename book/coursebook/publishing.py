@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
 
+PDF = "downloads/recurrent-and-recursive-nets.pdf"
+"""Where ``scripts/pdf.py`` puts the book in one file."""
+
 DESCRIPTION_LENGTH = 160
 """What search engines show of a description."""
 
@@ -172,6 +175,8 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
     drawn, drawing = out / site.CARD, Path(card.__file__)
     if not drawn.is_file() or drawn.stat().st_mtime < drawing.stat().st_mtime:
         card.draw(drawn, app.config.project)
+    if not app.config.coursebook_pdf:
+        (out / PDF).unlink(missing_ok=True)  # of an earlier build; nothing links to it, and it would grow old
     pages = list(in_reading_order(app.env, app.config.root_doc))
     entries = [(f"{docname}.html", app.env.titles[docname].astext()) for docname in pages]
     (out / "404.html").write_text(site.not_found(app.config.project, entries, base), "utf8")

@@ -1,9 +1,16 @@
 """A site with several editions: what stays, what leads where, and that no link in it names a host or a root."""
 
+import functools
+import http.server
 import importlib.util
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+import tarfile
+import threading
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -179,8 +186,6 @@ def test_an_address_that_is_none_is_refused_by_name(publish, url, capsys):
 @pytest.fixture
 def served(site, publish, book_script, request):
     """A site of two releases and dev, below a path of its own, as Pages serves a project."""
-    import threading
-
     for edition in ("v1.0", "v1.1", "dev"):
         publish(edition)
     shutil.copytree(site, site.parent / "www" / "project")
@@ -195,9 +200,6 @@ def served(site, publish, book_script, request):
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
-
-    import functools
-    import http.server
 
     handler = functools.partial(Pages, directory=str(site.parent / "www"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -253,6 +255,36 @@ def test_the_workflow_writes_only_where_it_must():
     assert writing == {"book": set(), "keep": {"contents"}, "site": {"pages", "id-token"}}
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+
+
+GH = """#!/usr/bin/env bash
+# stands in for GitHub's command: releases v0.1 (with its book) and v0.2 (without), one run on main
+case "$1 $2 $3" in
+  "release list "*) printf 'v0.2\\nv0.1\\n' ;;
+  "release download v0.1") mkdir -p "$7" && cp "$ARCHIVE" "$7/book.tar.gz" ;;
+  "release download "*) exit 1 ;;
+  "run list "*) echo 17 ;;
+  "run download "*) mkdir -p "$7" && cp "$ARCHIVE" "$7/book.tar.gz" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("kind", ["branch", "tag"])
+def test_the_workflow_puts_the_site_together_from_what_was_kept(book, tmp_path, kind):
+    (tmp_path / "gh").write_text(GH)
+    (tmp_path / "gh").chmod(0o755)
+    with tarfile.open(tmp_path / "kept.tar.gz", "w:gz") as archive:
+        archive.add(book, "html")
+    paths = os.pathsep.join([str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]])
+    run = {"GITHUB_REF_TYPE": kind, "GITHUB_RUN_ID": "1", "SITE_URL": URL, "ARCHIVE": str(tmp_path / "kept.tar.gz")}
+    command = ["bash", str(ROOT / ".ci" / "site"), str(tmp_path / "site")]
+    done = subprocess.run(
+        command, env={**os.environ, **run, "PATH": paths}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "The release v0.2 has no book.tar.gz" in done.stdout
+    assert {path.name for path in (tmp_path / "site").iterdir() if path.is_dir()} == {"v0.1", "latest", "dev"}
+    assert known(tmp_path / "site")["newest"] == "v0.1"
 
 
 def test_the_workflow_runs_scripts_that_exist():
