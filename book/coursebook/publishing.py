@@ -129,8 +129,8 @@ def name_licences(
         return
     more = ""
     if "reference/data-and-licences" in app.env.found_docs:
-        more += f' <a href="{context["pathto"]("reference/data-and-licences")}">Data, licences, how to cite</a>.'
-    elif "CITATION.cff" in there:
+        more += f' <a href="{context["pathto"]("reference/data-and-licences")}">Data and licences</a>.'
+    if "CITATION.cff" in there:
         more += f' <a href="{there["CITATION.cff"]}">How to cite</a>.'
     context["theme_extra_footer"] = (
         f'<p class="rk-licences">Text and figures: <a rel="license" href="{there["LICENSE-TEXT.md"]}">CC BY 4.0</a>. '

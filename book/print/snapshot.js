@@ -20,8 +20,10 @@ async ({ prefix, pages }) => {
     .map((sheet) => [...sheet.cssRules].map((rule) => rule.cssText).join("\n"));
   const sheets = [...document.styleSheets].filter((sheet) => sheet.href).map((sheet) => sheet.href);
 
-  article.querySelectorAll("script, style, link, button, .headerlink, .copybtn, .rk-controls, .viewcode-link, mjx-assistive-mml")
-    .forEach((element) => element.remove());
+  // nothing that only works on a screen
+  const screenOnly = "script, style, link, button, form, .headerlink, .copybtn, .rk-controls, .viewcode-link, " +
+    ".lite-box, .rk-live-bar, .noprint, mjx-assistive-mml";
+  article.querySelectorAll(screenOnly).forEach((element) => element.remove());
 
   // one document has one name for each place
   const named = (id) => `${prefix}--${id}`;
