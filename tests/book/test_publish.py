@@ -227,9 +227,11 @@ def test_the_newest_edition_has_no_banner(served, open_page):
 
 
 @pytest.mark.browser
-def test_the_site_leads_to_its_newest_edition(served, open_page):
-    page = open_page(f"{served}/")
+def test_the_site_leads_to_its_newest_edition(served, browser):
+    page = browser.new_page()  # open_page would look into the first page while the browser is leaving it
+    page.goto(f"{served}/", wait_until="commit")
     page.wait_for_url(f"{served}/latest/")
+    page.close()
 
 
 @pytest.mark.browser
