@@ -6,7 +6,7 @@ BENCHMARKS ?= bptt rnn memory torch_bridge scan trees sampling reservoir imports
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help book html serve lab test lint notebooks bench clean
+.PHONY: help book html pdf serve lab test lint notebooks bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -24,6 +24,9 @@ book: html serve  ## build the book and serve it on this machine
 
 html: $(READY)  ## build the book into _build/html
 	$(BIN)/python scripts/book.py build
+
+pdf: $(READY)  ## build the book and one PDF of all of it (needs Chromium)
+	$(BIN)/python scripts/book.py build --pdf
 
 serve: $(READY)  ## serve the book that was built (PORT=8080)
 	$(BIN)/python scripts/book.py serve $(if $(PORT),--port $(PORT))

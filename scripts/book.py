@@ -21,11 +21,20 @@ import webbrowser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PDF_SCRIPT = Path(__file__).resolve().with_name("pdf.py")
 sys.path.insert(0, str(ROOT / "book"))
 
 from coursebook import inputs  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
 
-SETTINGS = ("_config.yml", "_toc.yml", "references.bib", "constraints.txt")
+SETTINGS = (
+    "_config.yml",
+    "_toc.yml",
+    "references.bib",
+    "constraints.txt",
+    "CITATION.cff",
+    "LICENSE",
+    "LICENSE-TEXT.md",
+)
 PAGES = ("index.md", "chapters", "exercises", "reference", "templates")
 """What a book is made of, below its own folder; the library and the extension come on top."""
 
@@ -33,6 +42,9 @@ FIXED = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "1767225600"}
 """So that the same sources give the same pages: order of sets, dates inside figures."""
 
 FIRST_PORT = 8000
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""The names under which systems install the browser that prints the PDF."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,24 +54,30 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     build_parser = commands.add_parser("build", help="execute the pages and write _build/html")
     build_parser.add_argument("--force", action="store_true", help="build although nothing has changed")
+    build_parser.add_argument("--pdf", action="store_true", help="make the PDF of the whole book too (needs Chromium)")
     serve_parser = commands.add_parser("serve", help="show _build/html on this machine")
     serve_parser.add_argument("--port", type=int, help=f"this port; default: the first free one from {FIRST_PORT} on")
     serve_parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args(arguments)
     source = options.source.resolve()
     if options.command == "build":
-        return build(source, force=options.force)
+        return build(source, force=options.force, pdf=options.pdf)
     return serve(source / "_build" / "html", options.port, browser=not options.no_browser)
 
 
-def build(source: Path, *, force: bool = False) -> int:
+def build(source: Path, *, force: bool = False, pdf: bool = False) -> int:
     """Build the book in ``source``; return 0 where there is a complete book without a warning afterwards."""
     if not (source / "_toc.yml").is_file():
         print(f"There is no book in {source}: it has no _toc.yml", file=sys.stderr)
         return 2
+    if pdf and not any(map(shutil.which, CHROMIUM)):
+        print(
+            "The PDF is printed by Chromium, and none was found. Install it: apt-get install chromium", file=sys.stderr
+        )
+        return 2
     output = source / "_build" / "html"
     stamp = source / "_build" / "built-from"
-    state = state_of(source)
+    state = state_of(source) + " and its PDF" * pdf
     if not force and (output / "index.html").is_file() and stamp.is_file() and stamp.read_text() == state:
         print(f"The book is up to date: {output / 'index.html'}")
         return 0
@@ -72,12 +90,15 @@ def build(source: Path, *, force: bool = False) -> int:
     started = time.perf_counter()
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command = [*jupyter_book, "build", str(source), "-n", "-W", "--keep-going"]
-    code = subprocess.run(command, env={**FIXED, **os.environ}, check=False).returncode
+    environment = {**FIXED, **os.environ, "COURSEBOOK_PDF": "yes" * pdf}
+    code = subprocess.run(command, env=environment, check=False).returncode
     seconds = time.perf_counter() - started
     if code:
         # Sphinx reads a page again only after a change, and so would not repeat its warnings: let it forget them all
         shutil.rmtree(source / "_build" / ".doctrees", ignore_errors=True)
         print(f"The book was NOT built ({seconds:.0f} s): see the messages above.", file=sys.stderr)
+        return 1
+    if pdf and subprocess.run([sys.executable, str(PDF_SCRIPT), "--source", str(source)], check=False).returncode:
         return 1
     stamp.write_text(state)
     seen.write_text(contents, "utf8")

@@ -9,10 +9,11 @@ How a page comes to be:
 
 What a page brings along:
 
-``pages``    repairs to the theme's HTML, MathJax from the environment, a text for every picture
-``moving``   the script and the style sheet of moving figures, once for a page
-``notation`` the five lectures' letters side by side, and a switch on every page with formulas
-``glossary`` links to chapters by number, where they exist
+``pages``      repairs to the theme's HTML, MathJax from the environment, a text for every picture
+``moving``     the script and the style sheet of moving figures, once for a page
+``notation``   the five lectures' letters side by side, and a switch on every page with formulas
+``glossary``   links to chapters by number, where they exist
+``publishing`` descriptions, licences, addresses, and buttons that lead to the repository once it is known
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ PARTS = (
     "moving",
     "notation",
     "glossary",
+    "publishing",
 )  # fmt: skip
 
 
