@@ -5,6 +5,14 @@ Each part is a module with a ``setup`` of its own:
 ``inputs``   what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
 ``pages``    repairs to the theme's HTML, MathJax from the environment, a text for every picture
 ``numbers``  chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
+
+Tables made from the whole book, and held against it (``generated`` is what they have in common):
+
+``lecture_map``  where each of the lectures' 54 rows is taught
+``claims``       all that the chapters have claimed
+``downloads``    every notebook, and the exercises in one archive
+``licences``     the packages the book stands on
+``runs``         how long the pages took, with what and on what
 """
 
 from __future__ import annotations
@@ -19,9 +27,14 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 PARTS = (
+    "claims",
+    "downloads",
     "inputs",
+    "lecture_map",
+    "licences",
     "numbers",
     "pages",
+    "runs",
 )  # fmt: skip
 
 
