@@ -127,10 +127,17 @@ def write_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return [docname for docname in sorted(placeholders(env)) if docname in env.found_docs]
 
 
+def add_style(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Give pages with such tables their style, and no others."""
+    if doctree is not None and placeholders(app.env).get(pagename):
+        app.add_css_file("tables.css")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Act while pages are read, after all were, and before they are written."""
+    """Act while pages are read, after all were, and while they are written."""
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
     app.connect("env-updated", write_again)
+    app.connect("html-page-context", add_style)
     app.add_post_transform(FillIn)
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

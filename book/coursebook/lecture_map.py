@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DATA, CHAPTERS = "book/lecture_map.toml", "book/chapters.toml"
+TO_COME = nodes.inline("", "(to come)", classes=["rk-to-come"])
 EXERCISE = re.compile(r"(\d\d\.\d+)\s")
 
 
@@ -34,8 +35,8 @@ class LectureMap(Placeholder):
         lectures, rows, _ = lecture_rows.read(Path(app.srcdir) / DATA)
         book = the_book(app.env)
         made = table(
-            ["row", "topic", "lectures", "chapter and sections", "exercises", "in rnnkit"],
-            [5, 30, 8, 25, 9, 23],
+            ["row", "topic, and what it stands on in rnnkit", "lectures", "chapter, sections, exercises"],
+            [6, 47, 9, 38],
             [LinkedRow(app, docname, book, one).nodes(lectures) for one in rows],
             name="rk-rows",
         )
@@ -47,7 +48,8 @@ class LectureMap(Placeholder):
         there = sum(page in book.pages for page, _ in book.chapters.values())
         count = paragraph(
             nodes.strong("", f"Covered so far: {covered} of {lecture_rows.ROWS} rows"),
-            f", in {there} of {len(book.chapters)} chapters. A row is covered once every chapter it belongs to is here.",
+            f". {there} of {len(book.chapters)} chapters is here" if there == 1 else f". {there} chapters are here",
+            "; a row is covered once every chapter it belongs to is.",
         )
         return [count, nodes.container("", legend, made, classes=["rk-lecture-map"])]
 
@@ -73,11 +75,9 @@ class LinkedRow:
             abbreviations += [nodes.abbreviation("", letter, explanation=lectures[letter]), " "]
         return row(
             str(self.one.number),
-            self.one.topic,
+            [paragraph(self.one.topic), self.library()],
             paragraph(*abbreviations[:-1]) if letters else "–",
-            self.chapters(),
-            self.exercises(),
-            self.library(),
+            [*self.chapters(), *self.exercises()],
             classes=[f"rk-lecture-{letter.lower()}" for letter in letters],
             ids=[f"row-{self.one.number}"],
         )
@@ -98,7 +98,7 @@ class LinkedRow:
             if page in self.book.pages:
                 found += [paragraph(self.link(page, "", text)), *self.sections(page)]
             else:
-                found.append(paragraph(f"{text} ", nodes.inline("", "to come", classes=["rk-to-come"])))
+                found.append(paragraph(f"{text} ", TO_COME.deepcopy()))
         return found
 
     def sections(self, page: str) -> list[nodes.Node]:
@@ -115,25 +115,26 @@ class LinkedRow:
         return [nodes.bullet_list("", *items)] if items else []
 
     def exercises(self) -> list[nodes.Node]:
-        """Return links to the exercises, or what there is to say in their place."""
+        """Return links to the exercises, or the word that they are to come."""
         if not self.one.exercise:
-            return [paragraph("none")]
-        links = [
-            paragraph(self.link(self.book.exercises[number], anchor, number))
-            for number in self.one.exercises
-            if number in self.book.exercises
-            for anchor in [exercise_anchors(self.app.env)[number][1]]
-        ]
-        return links or [paragraph(nodes.inline("", "to come", classes=["rk-to-come"]))]
+            return []
+        anchors = exercise_anchors(self.app.env)
+        content: list[str | nodes.Node] = []
+        for number in self.one.exercises:
+            if number in anchors:
+                content += [", " if content else "Exercise ", self.link(*anchors[number], number)]
+        return [paragraph(*(content or ["Exercise ", TO_COME.deepcopy()]))]
 
-    def library(self) -> list[nodes.Node]:
+    def library(self) -> nodes.paragraph:
         """Return the names in rnnkit, each a link to where the reference explains it."""
         objects = self.app.env.domaindata["py"]["objects"]
-        found: list[nodes.Node] = []
+        content: list[str | nodes.Node] = []
         for name in self.one.library:
             text, entry = nodes.literal("", name), objects.get(f"rnnkit.{name}")
-            found.append(paragraph(self.link(entry.docname, entry.node_id, text) if entry else text))
-        return found or [paragraph("–")]
+            content += [" ", self.link(entry.docname, entry.node_id, text) if entry else text]
+        made = paragraph(*content[1:])
+        made["classes"] = ["rk-names"]
+        return made
 
 
 # ---------- the book as it is ----------

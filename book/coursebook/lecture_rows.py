@@ -1,4 +1,4 @@
-"""The rows of the lecture map: read from their data file, and held against the book, mistake by mistake with its line."""
+"""The rows of the lecture map: read from their data file and held against the book; each mistake has its line."""
 
 from __future__ import annotations
 

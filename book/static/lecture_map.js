@@ -19,7 +19,9 @@ function filterRows(map) {
     const box = document.createElement("input");
     box.type = "checkbox";
     box.value = [...item.classList].find((name) => name.startsWith("rk-lecture-"));
-    label.append(box, ...item.firstElementChild.childNodes);
+    const name = document.createElement("span");
+    name.append(...item.firstElementChild.childNodes);
+    label.append(box, name);
     fieldset.append(label);
   }
   legend.replaceWith(form);
