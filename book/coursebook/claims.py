@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.util import logging
 
-from .generated import Placeholder, PlaceholderDirective, holds, link, paragraph, row, table
+from .generated import Placeholder, PlaceholderDirective, counted, holds, link, numbered, paragraph, row, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,29 +75,27 @@ class AllClaims(Placeholder):
         claimed = all_claims(app.env)
         pages = [page for page in in_order(app.env) if claimed.get(page)]
         total = sum(len(claimed[page]) for page in pages)
-        plural = "page" if len(pages) == 1 else "pages"
         count = paragraph(
-            nodes.strong("", f"{total} claims on {len(pages)} {plural}"),
-            ", all of which held when this book was built.",
+            nodes.strong("", f"{counted(total, 'claim')} on {counted(len(pages), 'page')}"),
+            "; while this book was built, none of them failed.",
         )
         return [count, *[self.section(app, docname, page, claimed[page]) for page in pages]]
 
     def section(self, app: Sphinx, docname: str, page: str, claims: list[Claim]) -> nodes.section:
         """Return one page's claims, each with a link to the place that computes it."""
-        number = app.env.toc_secnumbers.get(page, {}).get("", ())
-        title = " ".join([*map(str, number), app.env.titles[page].astext()])
         rows = [row(claim.text, claim.value, self.place(app, docname, page, claim.where)) for claim in claims]
         made = table(["claim", "value", "computed at"], [55, 20, 25], rows, name="rk-all-claims")
-        heading = nodes.title("", "", link(app, docname, page, "", title), nodes.Text(f": {len(claims)}"))
+        heading = nodes.title(
+            "", "", link(app, docname, page, "", numbered(app.env, page)), nodes.Text(f": {len(claims)}")
+        )
         return nodes.section("", heading, made, ids=[page.rsplit("/", 1)[-1]])
 
     def place(self, app: Sphinx, docname: str, page: str, label: str) -> nodes.paragraph:
         """Return a link with a name that a reader knows: a section's title, a figure's number."""
         env = app.env
-        _, anchor, title = env.domaindata["std"]["labels"].get(label, (page, label, label))
+        _, anchor, _ = env.domaindata["std"]["labels"].get(label, (page, label, label))
         figure = env.toc_fignumbers.get(page, {}).get("figure", {}).get(anchor)
-        section = env.toc_secnumbers.get(page, {}).get(f"#{anchor}", ())
-        text = f"Figure {dotted(figure)}" if figure else f"{dotted(section)} {title}".strip()
+        text = f"Figure {'.'.join(map(str, figure))}" if figure else numbered(env, page, anchor)
         return paragraph(link(app, docname, page, anchor, text))
 
 
@@ -105,11 +103,6 @@ class AllClaimsDirective(PlaceholderDirective):
     """``{all-claims}``: the claims of the whole book."""
 
     placeholder = AllClaims
-
-
-def dotted(number: Sequence[int]) -> str:
-    """Write a number such as 5.3."""
-    return ".".join(map(str, number))
 
 
 def all_claims(env: BuildEnvironment) -> dict[str, list[Claim]]:

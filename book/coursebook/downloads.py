@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes  # type: ignore[import-untyped]
 
 from .claims import in_order
-from .generated import Placeholder, PlaceholderDirective, holds, kilobytes, link, paragraph, row, table
+from .generated import (
+    Placeholder,
+    PlaceholderDirective,
+    counted,
+    holds,
+    kilobytes,
+    link,
+    numbered,
+    paragraph,
+    row,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,8 +49,7 @@ class Downloads(Placeholder):
         exercises = exercise_files(Path(app.srcdir), app.env.found_docs)
         whole = []
         if exercises:
-            inside = "notebook" if len(exercises) == 1 else "notebooks"
-            what = f"all exercises, {len(exercises)} {inside}, with their licences"
+            what = f"all exercises: {counted(len(exercises), 'notebook')}, with their licences"
             size = kilobytes(len(archive(exercises, licences(Path(app.srcdir)))))
             whole.append(row(what, offer(up + ARCHIVE, "exercises.zip"), size))
         if app.config.coursebook_pdf:
@@ -55,10 +65,10 @@ class Downloads(Placeholder):
     def notebook(self, app: Sphinx, docname: str, page: str, up: str) -> nodes.row:
         """Return the row of one notebook."""
         path = Path(app.env.doc2path(page))
-        number = app.env.toc_secnumbers.get(page, {}).get("", ())
-        title = " ".join([*map(str, number), app.env.titles[page].astext()])
         file = offer(f"{up}_sources/{page}.ipynb", path.name)
-        return row(paragraph(link(app, docname, page, "", title)), file, kilobytes(path.stat().st_size))
+        return row(
+            paragraph(link(app, docname, page, "", numbered(app.env, page))), file, kilobytes(path.stat().st_size)
+        )
 
 
 class DownloadsDirective(PlaceholderDirective):

@@ -104,6 +104,23 @@ def row(*cells: Content, classes: Iterable[str] = (), ids: Iterable[str] = ()) -
     return made
 
 
+def numbered(env: BuildEnvironment, docname: str, anchor: str = "") -> str:
+    """Return the title of a page, or of a section by its label's anchor, after its number where it has one."""
+    title, number = env.titles[docname].astext(), env.toc_secnumbers.get(docname, {}).get("", ())
+    if anchor:
+        labels = env.domaindata["std"]["labels"].values()
+        title = next((words for page, place, words in labels if (page, place) == (docname, anchor)), anchor)
+        # the contents know a heading by its own anchor, not by its label's
+        here = [entry for entry in env.tocs[docname].findall(nodes.reference) if entry.astext() == title]
+        number = here[0].get("secnumber") or () if here else ()
+    return " ".join(filter(None, [".".join(map(str, number)), title]))
+
+
+def counted(number: int, thing: str) -> str:
+    """Write a number of things: ``1 page``, ``2 pages``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def kilobytes(size: int) -> str:
     """Write a number of bytes for readers."""
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"

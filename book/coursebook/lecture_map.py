@@ -13,7 +13,7 @@ from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.util import logging
 
 from . import lecture_rows
-from .generated import Placeholder, PlaceholderDirective, holds, link, paragraph, placeholders, row, table
+from .generated import Placeholder, PlaceholderDirective, holds, link, numbered, paragraph, placeholders, row, table
 from .lecture_rows import Book, Row
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class LectureMap(Placeholder):
         there = sum(page in book.pages for page, _ in book.chapters.values())
         count = paragraph(
             nodes.strong("", f"Covered so far: {covered} of {lecture_rows.ROWS} rows"),
-            f". {there} of {len(book.chapters)} chapters is here" if there == 1 else f". {there} chapters are here",
-            "; a row is covered once every chapter it belongs to is.",
+            f". The book has {there} of {len(book.chapters)} chapters; ",
+            "a row is covered once every chapter it belongs to is there.",
         )
         return [count, nodes.container("", legend, made, classes=["rk-lecture-map"])]
 
@@ -108,9 +108,8 @@ class LinkedRow:
         for label in self.one.sections:
             if self.book.sections.get(label) != page:
                 continue
-            _, anchor, title = env.domaindata["std"]["labels"][label]
-            number = env.toc_secnumbers.get(page, {}).get(f"#{anchor}", ())
-            text = " ".join(filter(None, [".".join(map(str, number)), title]))
+            _, anchor, _ = env.domaindata["std"]["labels"][label]
+            text = numbered(env, page, anchor)
             items.append(nodes.list_item("", paragraph(self.link(page, anchor, text))))
         return [nodes.bullet_list("", *items)] if items else []
 
