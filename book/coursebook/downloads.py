@@ -65,7 +65,7 @@ class Downloads(Placeholder):
     def notebook(self, app: Sphinx, docname: str, page: str, up: str) -> nodes.row:
         """Return the row of one notebook."""
         path = Path(app.env.doc2path(page))
-        file = offer(f"{up}_sources/{page}.ipynb", path.name)
+        file = offer(f"{up}_sources/{page}.ipynb", f"{page}.ipynb")
         return row(
             paragraph(link(app, docname, page, "", numbered(app.env, page))), file, kilobytes(path.stat().st_size)
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from docutils import nodes  # type: ignore[import-untyped]
 from jupyter_cache import get_cache
 
 from . import inputs
-from .generated import Placeholder, PlaceholderDirective, row, table
+from .generated import Placeholder, PlaceholderDirective, counted, row, table
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -34,13 +35,13 @@ class RunFacts(Placeholder):
         total = sum(run["runtime"] or 0.0 for run in runs.values())
         name, version, *packages = inputs.environment()
         known = recorded(app)
-        machines = sorted({known.get(docname, {}).get("machine", UNKNOWN) for docname in runs})
+        machines = Counter(known.get(page, {}).get("machine", UNKNOWN) for page in runs)
         facts = [
             row("pages executed", str(len(runs))),
             row("time in their cells", f"{total:.1f} s"),
             row("Python", f"{name} {version}"),
             row("packages", ", ".join(packages)),
-            row("machine", "; ".join(machines) or UNKNOWN),
+            row("machine", "; ".join(f"{name} ({counted(n, 'page')})" for name, n in sorted(machines.items()))),
         ]
         return [table(["fact", "value"], [30, 70], facts, name="rk-facts")]
 
