@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def regenerated(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield every file with the text it should have; a master is clean before anything is made from it."""
-    for path in sorted((root / "chapters").glob("*.ipynb")):
+    for path in sorted([*(root / "chapters").glob("*.ipynb"), *(root / "reference").glob("*.ipynb")]):
         yield path, as_text(clean(read(path)))
     for path in sorted((root / "solutions").glob("[0-9]*.ipynb")):
         master = Master(path, clean(read(path)))

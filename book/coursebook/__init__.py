@@ -14,6 +14,14 @@ What a page brings along:
 ``notation``   the five lectures' letters side by side, and a switch on every page with formulas
 ``glossary``   links to chapters by number, where they exist
 ``publishing`` descriptions, licences, addresses, and buttons that lead to the repository once it is known
+
+Tables made from the whole book, and held against it (``generated`` is what they have in common):
+
+``lecture_map`` where each of the lectures' 54 rows is taught
+``claims``      all that the chapters have claimed
+``downloads``   every notebook, and the exercises in one archive
+``licences``    the packages the book stands on
+``runs``        how long the pages took, with what and on what
 """
 
 from __future__ import annotations
@@ -35,6 +43,11 @@ PARTS = (
     "notation",
     "glossary",
     "publishing",
+    "lecture_map",
+    "claims",
+    "downloads",
+    "licences",
+    "runs",
 )  # fmt: skip
 
 
