@@ -35,7 +35,7 @@ SETTINGS = (
     "LICENSE",
     "LICENSE-TEXT.md",
 )
-PAGES = ("index.md", "chapters", "exercises", "reference", "templates")
+PAGES = ("index.md", "how-to-use.md", "chapters", "exercises", "reference", "templates")
 """What a book is made of, below its own folder; the library and the extension come on top."""
 
 FIXED = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "1767225600"}
