@@ -5,13 +5,14 @@
 
   function lead(event) {
     const link = event.target.closest?.(".jp-RenderedMarkdown a");
-    const path = link?.dataset.commandlinkerArgs ? JSON.parse(link.dataset.commandlinkerArgs).path : link?.getAttribute("href");
-    const found = page.exec(path ?? "");
-    if (!found) return;
-    link.removeAttribute("data-commandlinker-command"); // JupyterLab would open it as a file
-    link.removeAttribute("data-commandlinker-args");
-    link.href = new URL(`${found[1]}.html${found[2] ?? ""}`, book).href;
-    link.target = "_blank";
+    const found = page.exec(link?.getAttribute("href") ?? "");
+    if (found) {
+      link.href = new URL(`${found[1]}.html${found[2] ?? ""}`, book).href;
+      link.target = "_blank";
+      link.dataset.book = "";
+    }
+    // JupyterLab's own listener would open it as a file; the browser then does what it does with any link
+    if (event.type === "click" && link && "book" in link.dataset) event.stopImmediatePropagation();
   }
 
   // before JupyterLab's own listeners, and early enough for what a pointer, a keyboard or a menu does with the link
