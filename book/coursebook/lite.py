@@ -70,7 +70,7 @@ def cost() -> str:
     figures = tomllib.loads(measured.read_text("utf8"))
     return (
         f"The first visit loads {figures['first_visit_megabytes']:.0f} MB and takes about "
-        f"{figures['first_visit_seconds']:.0f} seconds on an ordinary laptop; later visits load next to nothing."
+        f"{figures['first_visit_seconds']:.0f} seconds until Python answers, on two cores; later visits load next to nothing."
     )
 
 
