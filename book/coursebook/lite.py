@@ -68,9 +68,10 @@ def cost() -> str:
     if not measured.is_file():
         return ""
     figures = tomllib.loads(measured.read_text("utf8"))
+    megabytes, seconds = figures["first_visit_megabytes"], figures["first_visit_seconds"]
     return (
-        f"The first visit loads {figures['first_visit_megabytes']:.0f} MB and takes about "
-        f"{figures['first_visit_seconds']:.0f} seconds until Python answers, on two cores; later visits load next to nothing."
+        f"The first visit loads {megabytes:.0f} MB, and Python answered after {seconds:.0f} seconds where we measured "
+        "it; later visits load next to nothing."
     )
 
 
