@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from browser import HERE
 from browser.notebooks import edition, needs_torch
 from browser.site import STORAGE
+from coursebook import inputs
 from docutils import nodes  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
@@ -64,10 +65,7 @@ def box(source: Path, *, lite: bool) -> str:
 
 def cost() -> str:
     """Say what the first visit costs, as ``benchmarks/browser.py`` has measured it."""
-    measured = HERE / "measured.toml"
-    if not measured.is_file():
-        return ""
-    figures = tomllib.loads(measured.read_text("utf8"))
+    figures = tomllib.loads((HERE / "measured.toml").read_text("utf8"))
     megabytes, seconds = figures["first_visit_megabytes"], figures["first_visit_seconds"]
     return (
         f"The first visit loads {megabytes:.0f} MB, and Python answered after {seconds:.0f} seconds where we measured "
@@ -86,6 +84,8 @@ def add_files(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the config value; act on every page that is written."""
     app.add_config_value("coursebook_lite", os.environ.get(SWITCH) != "0", "env", bool)
+    # what the box says comes from here too: pages are written again when that has changed
+    app.add_config_value("coursebook_lite_box", inputs.digest([HERE / "measured.toml", Path(__file__)]), "env", str)
     app.connect("doctree-resolved", insert_box)
     app.connect("html-page-context", add_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
