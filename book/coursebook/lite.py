@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from browser import HERE
 from browser.notebooks import edition, needs_torch
 from browser.site import STORAGE
-from coursebook import inputs
 from docutils import nodes  # type: ignore[import-untyped]
+
+from coursebook import inputs
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
