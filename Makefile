@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PORT ?=
 PYTEST_ARGS ?=
-BENCHMARKS ?= bptt rnn memory torch_bridge scan trees sampling reservoir imports grading
+BENCHMARKS ?= bptt rnn memory torch_bridge scan trees sampling reservoir imports grading browser
 BIN := .venv/bin
 READY := .venv/.ready
 

@@ -22,8 +22,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PDF_SCRIPT = Path(__file__).resolve().with_name("pdf.py")
-sys.path.insert(0, str(ROOT / "book"))
+sys.path[:0] = [str(ROOT / "book"), str(ROOT / "scripts")]
 
+import lite  # noqa: E402  (beside this script)
 from coursebook import inputs  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
 
 SETTINGS = (
@@ -55,18 +56,23 @@ def main(arguments: list[str] | None = None) -> int:
     build_parser = commands.add_parser("build", help="execute the pages and write _build/html")
     build_parser.add_argument("--force", action="store_true", help="build although nothing has changed")
     build_parser.add_argument("--pdf", action="store_true", help="make the PDF of the whole book too (needs Chromium)")
+    build_parser.add_argument("--no-lite", action="store_true", help="without notebooks that run in the browser")
     serve_parser = commands.add_parser("serve", help="show _build/html on this machine")
     serve_parser.add_argument("--port", type=int, help=f"this port; default: the first free one from {FIRST_PORT} on")
     serve_parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args(arguments)
     source = options.source.resolve()
     if options.command == "build":
-        return build(source, force=options.force, pdf=options.pdf)
+        return build(source, force=options.force, notebooks=not options.no_lite, pdf=options.pdf)
     return serve(source / "_build" / "html", options.port, browser=not options.no_browser)
 
 
-def build(source: Path, *, force: bool = False, pdf: bool = False) -> int:
-    """Build the book in ``source``; return 0 where there is a complete book without a warning afterwards."""
+def build(source: Path, *, force: bool = False, notebooks: bool = True, pdf: bool = False) -> int:
+    """Build the book in ``source``; return 0 where there is a complete book without a warning afterwards.
+
+    ``notebooks`` adds those that run in the browser (``scripts/lite.py``), ``pdf`` the whole book as one file
+    (``scripts/pdf.py``).
+    """
     if not (source / "_toc.yml").is_file():
         print(f"There is no book in {source}: it has no _toc.yml", file=sys.stderr)
         return 2
@@ -77,7 +83,7 @@ def build(source: Path, *, force: bool = False, pdf: bool = False) -> int:
         return 2
     output = source / "_build" / "html"
     stamp = source / "_build" / "built-from"
-    state = state_of(source) + " and its PDF" * pdf
+    state = state_of(source, notebooks=notebooks) + " and its PDF" * pdf
     if not force and (output / "index.html").is_file() and stamp.is_file() and stamp.read_text() == state:
         print(f"The book is up to date: {output / 'index.html'}")
         return 0
@@ -90,13 +96,17 @@ def build(source: Path, *, force: bool = False, pdf: bool = False) -> int:
     started = time.perf_counter()
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command = [*jupyter_book, "build", str(source), "-n", "-W", "--keep-going"]
-    environment = {**FIXED, **os.environ, "COURSEBOOK_PDF": "yes" * pdf}
-    code = subprocess.run(command, env=environment, check=False).returncode
+    switches = {"COURSEBOOK_LITE": "1" if notebooks else "0", "COURSEBOOK_PDF": "yes" * pdf}
+    code = subprocess.run(command, env={**FIXED, **os.environ, **switches}, check=False).returncode
     seconds = time.perf_counter() - started
     if code:
         # Sphinx reads a page again only after a change, and so would not repeat its warnings: let it forget them all
         shutil.rmtree(source / "_build" / ".doctrees", ignore_errors=True)
         print(f"The book was NOT built ({seconds:.0f} s): see the messages above.", file=sys.stderr)
+        return 1
+    if not notebooks:
+        shutil.rmtree(output / "lite", ignore_errors=True)
+    elif lite.build(source):
         return 1
     if pdf and subprocess.run([sys.executable, str(PDF_SCRIPT), "--source", str(source)], check=False).returncode:
         return 1
@@ -106,11 +116,11 @@ def build(source: Path, *, force: bool = False, pdf: bool = False) -> int:
     return 0
 
 
-def state_of(source: Path) -> str:
+def state_of(source: Path, *, notebooks: bool = True) -> str:
     """Digest everything the book in ``source`` is made from."""
-    ours = [ROOT / "rnnkit", ROOT / "book", Path(__file__)]
+    ours = [ROOT / "rnnkit", ROOT / "book", ROOT / "pyproject.toml", Path(__file__), Path(lite.__file__)]
     parts = [path for path in (source / name for name in SETTINGS + PAGES) if path.exists()]
-    return inputs.digest([*parts, *ours], *inputs.environment())
+    return inputs.digest([*parts, *ours], *inputs.environment(), "lite" if notebooks else "no lite")
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):

@@ -13,6 +13,7 @@ What a page brings along:
 ``moving``     the script and the style sheet of moving figures, once for a page
 ``notation``   the five lectures' letters side by side, and a switch on every page with formulas
 ``glossary``   links to chapters by number, where they exist
+``lite``       on exercises: open it in the browser, download it
 ``publishing`` descriptions, licences, addresses, and buttons that lead to the repository once it is known
 
 Tables made from the whole book, and held against it (``generated`` is what they have in common):
@@ -42,6 +43,7 @@ PARTS = (
     "moving",
     "notation",
     "glossary",
+    "lite",
     "publishing",
     "lecture_map",
     "claims",
