@@ -3,6 +3,7 @@
 Each part is a module with a ``setup`` of its own:
 
 ``inputs``   what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
+``live``     cells that run in the page, checked to be able to
 ``pages``    repairs to the theme's HTML, MathJax from the environment, a text for every picture
 ``numbers``  chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
 """
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PARTS = (
     "inputs",
+    "live",
     "numbers",
     "pages",
 )  # fmt: skip
