@@ -43,7 +43,10 @@ async function start({ runnerAddress }) {
 
 async function run({ cell, code }) {
   await python.loadPackagesFromImports(code, {
-    messageCallback: (message) => message.startsWith("Loading") && send("fetching", { what: message.slice(8) }),
+    messageCallback: (message) => {
+      const names = message.slice("Loading ".length).split(", ");
+      if (message.startsWith("Loading ")) send("fetching", { what: names.length > 3 ? `${names.length} packages` : names.join(", ") });
+    },
     errorCallback: () => {},
   });
   send("running");

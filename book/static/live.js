@@ -5,6 +5,7 @@
 const script = document.currentScript;
 const beside = (name) => new URL(`${name}?v=${script.dataset.edition}`, script.src).href;
 const NOTEBOOK = "download the notebook and run it on your own machine";
+const FIRST = "The first Run loads Python, about 17 MB."; // a test holds the figure to what is loaded
 const STOPPED = "Stopped. The next Run starts Python anew and runs the cells before it first.";
 
 /** Append an element and return it. */
@@ -37,6 +38,7 @@ const python = {
 
   async start(listener) {
     if (this.worker) return;
+    for (const cell of page.cells) if (cell.status?.textContent === FIRST) cell.say("");
     this.worker = new Worker(beside("live-worker.mjs"), { type: "module" });
     this.worker.onmessage = ({ data }) => this.hear(data);
     this.worker.onerror = (event) => {
@@ -153,7 +155,7 @@ class Live extends Setup {
       run: button("Run", () => this.run()), stop: button("Stop", () => page.stop()),
       edit: button("Edit", () => this.edit()), reset: button("Reset", () => this.reset()),
     };
-    this.status = add(bar, "span", { class: "rk-live-status", role: "status" });
+    this.status = add(bar, "span", { class: "rk-live-status", role: "status" }, FIRST);
     this.size = add(bar, "span", { class: "rk-live-status", "aria-hidden": "true" });
     this.show();
   }
@@ -193,7 +195,7 @@ class Live extends Setup {
 
   finished(wrong, seconds) {
     const silent = !this.output.hasChildNodes();
-    const done = `Done in ${seconds.toFixed(1)} s${silent ? "; this cell shows nothing" : ""}.`;
+    const done = `Done in ${Number(seconds.toPrecision(2))} s${silent ? "; this cell shows nothing" : ""}.`;
     this.failed(wrong ? `${wrong}.` : done);
     if (silent) this.output.hidden = true;
   }
@@ -288,8 +290,9 @@ class Live extends Setup {
     this.editor.addEventListener("input", () => this.fit());
     this.say("Tab indents; Escape, then Tab, leaves. Ctrl+Enter or Shift+Enter runs.");
     this.show();
-    this.editor.focus();
     this.editor.setSelectionRange(0, 0);
+    this.editor.focus();
+    this.editor.scrollLeft = 0;
   }
 
   fit() { this.editor.rows = Math.max(1, this.editor.value.split("\n").length); }

@@ -7,9 +7,9 @@ told with the reader's own line.
 import ast
 import base64
 import builtins
+import importlib.util
 import io
 import linecache
-import os
 import sys
 import traceback
 import types
@@ -36,8 +36,6 @@ class Runner:
         self.send = send
         self.names = {"__name__": "__main__", "display": self.display}
         builtins.input = _no_input
-        os.environ["MPLBACKEND"] = "module://page_backend"
-        sys.modules["page_backend"] = Backend(self.show_figures)
 
     def run(self, cell, code):
         """Run the text of a cell; return nothing, or one line that says what went wrong."""
@@ -46,6 +44,7 @@ class Runner:
         sys.stdout = sys.stderr = stream
         linecache.cache[cell] = (len(code), None, code.splitlines(keepends=True), cell)
         try:
+            self._prepare_figures()
             self._execute(cell, code)
             self.show_figures()
         except BaseException as error:  # whatever it is, the worker must answer and be ready for the next cell
@@ -68,6 +67,19 @@ class Runner:
             if value is not None and not code.rstrip().endswith(";"):
                 self.names["_"] = value
                 self.display(value)
+
+    def _prepare_figures(self):
+        """Once the page has fetched matplotlib, be the backend that it asks for a canvas, a manager, and ``show``."""
+        if "page_backend" in sys.modules or not importlib.util.find_spec("matplotlib"):
+            return
+        from matplotlib.backend_bases import FigureManagerBase
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        backend = types.ModuleType("page_backend")
+        backend.FigureCanvas, backend.FigureManager = FigureCanvasSVG, FigureManagerBase
+        backend.show = self.show_figures
+        sys.modules[backend.__name__] = backend
+        sys.modules["matplotlib"].use(f"module://{backend.__name__}")
 
     def display(self, *values):
         """Show values the way a notebook does: as HTML or a picture where they have one, else as text."""
@@ -115,25 +127,6 @@ class Stream(io.TextIOBase):
     def writable(self):
         """Say that it can be written to."""
         return True
-
-
-class Backend(types.ModuleType):
-    """What matplotlib asks of a backend: a canvas, a manager, ``show``. It asks for them once it is imported itself."""
-
-    def __init__(self, show):
-        super().__init__("page_backend")
-        self.show = show
-
-    def __getattr__(self, name):
-        if name == "FigureCanvas":
-            from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-            return FigureCanvasSVG
-        if name == "FigureManager":
-            from matplotlib.backend_bases import FigureManagerBase
-
-            return FigureManagerBase
-        raise AttributeError(name)
 
 
 def shown(value):
