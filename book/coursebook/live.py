@@ -84,9 +84,9 @@ def problems(cells: list[Cell]) -> Iterator[tuple[Cell, str]]:
         if tree is None:
             yield cell, "it is not plain Python; commands of IPython (%, !) do not work in a page"
             continue
-        for module in imported(tree):
-            if chain := way_out(module):
-                yield cell, f"it imports {', which imports '.join(chain)}, and that does not run in a browser"
+        chains = dict.fromkeys(", which imports ".join(way_out(module)) for module in imported(tree))
+        for chain in filter(None, chains):
+            yield cell, f"it imports {chain}, and that does not run in a browser"
         known |= bound(tree)
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         for name in sorted((used - known) & elsewhere.keys()):
