@@ -14,6 +14,7 @@ What a page brings along:
 ``notation``   the five lectures' letters side by side, and a switch on every page with formulas
 ``glossary``   links to chapters by number, where they exist
 ``lite``       on exercises: open it in the browser, download it
+``live``       cells that run in the page, checked to be able to
 ``publishing`` descriptions, licences, addresses, and buttons that lead to the repository once it is known
 
 Tables made from the whole book, and held against it (``generated`` is what they have in common):
@@ -44,6 +45,7 @@ PARTS = (
     "notation",
     "glossary",
     "lite",
+    "live",
     "publishing",
     "lecture_map",
     "claims",

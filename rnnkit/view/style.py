@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b")
 """Okabe and Ito's palette in the tones that keep a contrast of 3:1 on white and on the dark page."""
 
@@ -22,10 +24,13 @@ def use_style() -> None:
     try:
         import matplotlib as mpl
         from cycler import cycler
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        if "IPython" in sys.modules:  # a notebook, whose figures come through matplotlib_inline
+            from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+            set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
     except ImportError as error:
         raise ImportError('figures need matplotlib: pip install "rnnkit[view]"') from error
-    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
     mpl.rcParams.update(
         {
             "svg.fonttype": "none",
