@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import errno
 import functools
+import gzip
 import http.server
+import io
 import os
 import shutil
 import signal
@@ -19,6 +21,7 @@ import sys
 import time
 import webbrowser
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book"))
@@ -33,6 +36,12 @@ FIXED = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "1767225600"}
 """So that the same sources give the same pages: order of sets, dates inside figures."""
 
 FIRST_PORT = 8000
+
+MORE_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+"""Types that a machine's own table may lack, and without which a browser runs no module."""
+
+PACKED = {".css", ".html", ".inv", ".ipynb", ".js", ".json", ".map", ".md", ".mjs", ".svg", ".txt", ".wasm", ".xml"}
+"""What is text, and so a third of its size when packed; pictures, fonts and archives are packed already."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,10 +101,33 @@ def state_of(source: Path) -> str:
     return inputs.digest([*parts, *ours], *inputs.environment())
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files; says nothing; lets the browser ask for newer pages after the next build."""
+@functools.lru_cache(maxsize=256)
+def packed(path: str, changed: int) -> bytes:
+    """Return the file's bytes in gzip's form; ``changed``, its time stamp, tells a newer file from the one kept."""
+    return gzip.compress(Path(path).read_bytes(), compresslevel=6, mtime=0)
 
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".js": "text/javascript"}  # noqa: RUF012
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves files, text packed as static hosts do; says nothing; lets the browser ask for newer pages."""
+
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, **MORE_TYPES}  # noqa: RUF012
+
+    def send_head(self) -> io.BytesIO | BinaryIO | None:
+        """Answer with the packed form where there is a file of a type that packing makes smaller."""
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if self.path.split("?")[0].endswith("/") else path
+        if "gzip" not in self.headers.get("Accept-Encoding", "") or "Range" in self.headers:
+            return super().send_head()
+        if path.suffix not in PACKED or not path.is_file() or "If-Modified-Since" in self.headers:
+            return super().send_head()
+        content = packed(str(path), path.stat().st_mtime_ns)
+        self.send_response(http.HTTPStatus.OK)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Last-Modified", self.date_time_string(int(path.stat().st_mtime)))
+        self.end_headers()
+        return io.BytesIO(content)
 
     def end_headers(self) -> None:
         """Add one header to every answer."""

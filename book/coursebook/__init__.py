@@ -4,6 +4,8 @@ Each part is a module with a ``setup`` of its own:
 
 ``inputs``   what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
 ``pages``    repairs to the theme's HTML, MathJax from the environment, a text for every picture
+``scripts``  scripts that no page waits for, and none where nothing needs it
+``styles``   one small style sheet in the place of a dozen
 ``numbers``  chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
 """
 
@@ -22,6 +24,8 @@ PARTS = (
     "inputs",
     "numbers",
     "pages",
+    "scripts",
+    "styles",
 )  # fmt: skip
 
 

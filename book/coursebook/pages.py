@@ -89,13 +89,17 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
             copy_asset(str(source / part), str(into))
 
 
+def pages_in(output: Path) -> list[Path]:
+    """Return all pages of a built book, in order; what stands beside them has pages of its own."""
+    beside = {"_static", "_sources", "_downloads", "lite"}
+    return sorted(path for path in output.rglob("*.html") if path.relative_to(output).parts[0] not in beside)
+
+
 def repair_html(app: Sphinx, exception: Exception | None) -> None:
     """Apply :data:`REPAIRS` to every page; a page already repaired stays as it is."""
     if exception or app.builder.format != "html":
         return
-    for page in Path(app.outdir).rglob("*.html"):
-        if "_static" in page.parts:
-            continue
+    for page in pages_in(Path(app.outdir)):
         text = repaired = page.read_text("utf8")
         for pattern, replacement in REPAIRS:
             repaired = pattern.sub(replacement, repaired)
