@@ -26,7 +26,7 @@ from typing import BinaryIO
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book"))
 
-from coursebook import inputs  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
+from coursebook import beforehand, inputs, problems  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
 
 SETTINGS = ("_config.yml", "_toc.yml", "references.bib", "constraints.txt")
 PAGES = ("index.md", "chapters", "exercises", "reference", "templates")
@@ -52,13 +52,22 @@ def main(arguments: list[str] | None = None) -> int:
     build_parser = commands.add_parser("build", help="execute the pages and write _build/html")
     build_parser.add_argument("--force", action="store_true", help="build although nothing has changed")
     serve_parser = commands.add_parser("serve", help="show _build/html on this machine")
-    serve_parser.add_argument("--port", type=int, help=f"this port; default: the first free one from {FIRST_PORT} on")
+    serve_parser.add_argument(
+        "--port", type=port_number, help=f"this port; default: the first free one from {FIRST_PORT} on"
+    )
     serve_parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args(arguments)
     source = options.source.resolve()
     if options.command == "build":
         return build(source, force=options.force)
     return serve(source / "_build" / "html", options.port, browser=not options.no_browser)
+
+
+def port_number(text: str) -> int:
+    """Read a port; argparse names the option and says what is wrong with it."""
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: choose a number from 1024 to 65535")
+    return int(text)
 
 
 def build(source: Path, *, force: bool = False) -> int:
@@ -72,8 +81,12 @@ def build(source: Path, *, force: bool = False) -> int:
     if not force and (output / "index.html").is_file() and stamp.is_file() and stamp.read_text() == state:
         print(f"The book is up to date: {output / 'index.html'}")
         return 0
-    print("Building the book: pages are executed where their code or the library has changed …", flush=True)
     stamp.unlink(missing_ok=True)
+    if wrong := beforehand.problems_before(source):
+        print(f"{problems.summary(wrong)}\nThe book was NOT built.", file=sys.stderr)
+        return 1
+    print("Building the book: pages are executed where their code or the library has changed …", flush=True)
+    (source / "_build" / problems.FILE).unlink(missing_ok=True)
     contents, seen = (source / "_toc.yml").read_text("utf8"), source / "_build" / "contents"
     if not seen.is_file() or seen.read_text("utf8") != contents:
         for folder in (output, source / "_build" / ".doctrees"):  # or pages that are gone, or moved, would stay behind
@@ -81,12 +94,14 @@ def build(source: Path, *, force: bool = False) -> int:
     started = time.perf_counter()
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command = [*jupyter_book, "build", str(source), "-n", "-W", "--keep-going"]
-    code = subprocess.run(command, env={**FIXED, **os.environ}, check=False).returncode
+    code = subprocess.run(command, env={**os.environ, **FIXED}, check=False).returncode
     seconds = time.perf_counter() - started
     if code:
         # Sphinx reads a page again only after a change, and so would not repeat its warnings: let it forget them all
         shutil.rmtree(source / "_build" / ".doctrees", ignore_errors=True)
-        print(f"The book was NOT built ({seconds:.0f} s): see the messages above.", file=sys.stderr)
+        found = problems.collected(source / "_build")
+        print(f"\n{problems.summary(found)}" if found else "\nSee the messages above.", file=sys.stderr)
+        print(f"The book was NOT built ({seconds:.0f} s).", file=sys.stderr)
         return 1
     stamp.write_text(state)
     seen.write_text(contents, "utf8")

@@ -4,6 +4,8 @@ Each part is a module with a ``setup`` of its own:
 
 ``inputs``   what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
 ``pages``    repairs to the theme's HTML, MathJax from the environment, a text for every picture
+``problems`` what is wrong with a book, as a list with file and line
+``executing`` pages executed side by side, before they are read
 ``scripts``  scripts that no page waits for, and none where nothing needs it
 ``styles``   one small style sheet in the place of a dozen
 ``numbers``  chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 PARTS = (
+    "problems",  # first: it hears what the others have to say
+    "executing",
     "inputs",
     "numbers",
     "pages",

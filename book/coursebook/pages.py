@@ -48,10 +48,17 @@ def ask_for_alt_text(app: Sphinx, doctree: nodes.document) -> None:
             logger.warning(
                 "a picture without alt text; in a notebook, give the cell the metadata "
                 '{"mystnb": {"image": {"alt": "what is seen"}}}',
-                location=image if image.line else doctree["source"],
+                location=with_line(image) or app.env.docname,
                 type="coursebook",
                 subtype="alt",
             )
+
+
+def with_line(node: nodes.Node | None) -> nodes.Node | None:
+    """Return the node, or the nearest one around it whose line is known."""
+    while node is not None and not node.line:
+        node = node.parent
+    return node
 
 
 def keep_colons(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
