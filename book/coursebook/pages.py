@@ -40,6 +40,10 @@ REPAIRS = [
 ]
 
 
+WAY_BACK = re.compile(r'(<a class="viewcode-back" href=")([^"#]+)#([^"]+)(">\[docs\]</a>)')
+ANCHOR = re.compile(r' id="([^"]+)"')
+
+
 def ask_for_alt_text(app: Sphinx, doctree: nodes.document) -> None:
     """Warn, and so fail the build, where a picture has no text for those who do not see it."""
     for image in doctree.findall(nodes.image):
@@ -114,6 +118,26 @@ def repair_html(app: Sphinx, exception: Exception | None) -> None:
             page.write_text(repaired, "utf8")
 
 
+def mend_ways_back(app: Sphinx, exception: Exception | None) -> None:
+    """Let a page of source code lead back to where a thing is documented, also where its module has two names."""
+    if exception or app.builder.format != "html":
+        return
+    output = Path(app.outdir)
+    for page in (output / "_modules").rglob("*.html"):
+
+        def mended(match: re.Match[str], folder: Path = page.parent) -> str:
+            before, address, anchor, after = match.groups()
+            known = ANCHOR.findall((folder / address).read_text("utf8"))
+            if anchor in known:
+                return match[0]
+            same = [name for name in known if name.endswith("." + anchor.rpartition(".")[2])]
+            return f"{before}{address}#{same[0]}{after}" if len(same) == 1 else ""
+
+        text = page.read_text("utf8")
+        if (new := WAY_BACK.sub(mended, text)) != text:
+            page.write_text(new, "utf8")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Act on docstrings before napoleon, on every page read, on every page's scripts, and on what was written."""
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
@@ -121,4 +145,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", drop_unneeded_scripts, priority=900)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", repair_html)
+    app.connect("build-finished", mend_ways_back)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
