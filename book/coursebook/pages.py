@@ -26,6 +26,8 @@ REPAIRS = [
     # the visible text of a control must be part of its accessible name (WCAG 2.5.3)
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"'), r"\1"),
     (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),
+    # an arrow that unfolds part of the contents has a name
+    (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="Show the pages below">'),
     (re.compile(r'(<i class="theme-switch [^>]*?) title="[^"]*"'), r'\1 aria-hidden="true"'),
     # Font Awesome comes twice: its web fonts draw the icons, nothing needs its script of half a megabyte (compressed)
     (re.compile(r'\s*<script (?:defer )?src="[^"]*scripts/fontawesome\.js[^"]*"></script>'), ""),

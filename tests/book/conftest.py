@@ -71,7 +71,7 @@ def address(built, book_script):
 
 @pytest.fixture(scope="session")
 def visits(pages, address, how_to_launch):
-    """Open every page, and the one that searches, in both schemes and at two widths; keep what was seen."""
+    """Open every page, also those that nobody wrote, in both schemes and at two widths; keep what was seen."""
     sys.path.insert(0, str(Path(__file__).parent))
     import visiting
 

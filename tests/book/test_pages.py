@@ -1,4 +1,4 @@
-"""What must hold of every page of the built book, in a browser. Each page is opened once per scheme and width."""
+"""What must hold of every page of the built book, in a browser: opened once per width, shown in both schemes."""
 
 import re
 from pathlib import Path

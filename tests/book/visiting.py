@@ -1,6 +1,6 @@
-"""Every page of the book, opened once per scheme and width; all that the tests ask about it is looked at then.
+"""Every page of the book, opened once per width and shown in both schemes; all that the tests ask is looked at then.
 
-A visit takes a second or two, most of it spent waiting for another process, so several go on side by side.
+Most of a visit is spent waiting for another process, so several go on side by side.
 """
 
 from __future__ import annotations
@@ -16,14 +16,22 @@ from urllib.parse import unquote, urlsplit
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-WAYS = [(scheme, width) for width in (1280, 390) for scheme in ("light", "dark")]
+WIDTHS = (1280, 390)
+SCHEMES = ("light", "dark")
 AT_A_TIME = max(2, min(4, os.cpu_count() or 2))
 TALLEST = 12_000  # pixels; Chromium draws no picture above 16,384
 PATIENCE = 60_000  # milliseconds, on a machine that does other things too
 
-# Rules of WCAG 2.2 and good practice. What a scheme changes is colours alone; what a width changes is all but those.
+# Rules of WCAG 2.2 and good practice. What a scheme changes is colours alone; what a width changes is what can be seen,
+# reached and hit there.
 COLOURS = ["color-contrast", "link-in-text-block"]
 ALL_BUT_COLOURS = {"rules": {"target-size": {"enabled": True}, **{name: {"enabled": False} for name in COLOURS}}}
+ON_A_PHONE = {
+    "runOnly": [
+        *("target-size", "scrollable-region-focusable", "aria-hidden-focus", "region", "bypass"),
+        *("button-name", "link-name", "page-has-heading-one", "landmark-one-main", "meta-viewport"),
+    ]
+}
 AXE = """(options) => axe.run(document, {resultTypes: ['violations'], ...options})
     .then(({violations}) => violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 150)).slice(0, 3)]))"""
 
@@ -99,48 +107,58 @@ async def take_pictures(page: Page, visit: Visit, folder: Path) -> None:
 
 
 async def run_axe(page: Page, visit: Visit) -> None:
-    """Keep axe's violations: at each width of all rules but those on colours, in each scheme of those."""
-    if (visit.scheme, visit.width) == ("dark", 390):
-        return
-    await page.evaluate(AXE_SCRIPT)
+    """Keep axe's violations: all rules once, those on colours in each scheme, and on a phone what differs there."""
     if visit.scheme == "light":
-        visit.violations += await page.evaluate(AXE, ALL_BUT_COLOURS)
-    if visit.width == 1280:
+        await page.evaluate(AXE_SCRIPT)
+        visit.violations += await page.evaluate(AXE, ALL_BUT_COLOURS if visit.width > 500 else ON_A_PHONE)
+    if visit.width > 500:
         await page.evaluate(ONE_OF_EACH_KIND)
         visit.violations += await page.evaluate(AXE, {"runOnly": COLOURS})
 
 
-async def visit_one(context: BrowserContext, address: str, visit: Visit, folder: Path) -> Visit:
-    """Open a page, wait until its formulas and fonts stand, and look at it."""
+async def look(page: Page, visit: Visit, folder: Path) -> None:
+    """Look at the page as it is shown in this scheme."""
+    await page.emulate_media(color_scheme=visit.scheme)
+    await page.wait_for_function("(scheme) => document.documentElement.dataset.theme === scheme", arg=visit.scheme)
+    visit.seen = await page.evaluate(LOOK)
+    await take_pictures(page, visit, folder)
+
+
+async def visit_one(context: BrowserContext, address: str, visits: list[Visit], folder: Path) -> list[Visit]:
+    """Open a page, wait until its formulas and fonts stand, and look at it in each scheme; then let axe look."""
     page = await context.new_page()
-    listen(page, visit)
+    for visit in visits:
+        listen(page, visit)
     try:
-        await page.goto(f"{address}/{visit.path}", timeout=PATIENCE)
+        await page.goto(f"{address}/{visits[0].path}", timeout=PATIENCE)
         await page.evaluate("() => window.MathJax?.startup.promise.then(() => document.fonts.ready).then(() => true)")
-        visit.seen = await page.evaluate(LOOK)
-        await take_pictures(page, visit, folder)
-        await run_axe(page, visit)
+        for visit in visits:
+            await look(page, visit, folder)
+        for visit in visits:  # afterwards, for it changes the page
+            await page.emulate_media(color_scheme=visit.scheme)
+            await run_axe(page, visit)
     except Exception as error:
-        visit.complaints.append(f"not looked at: {error}")
+        visits[0].complaints.append(f"not looked at: {error}")
     await page.close()
-    return visit
+    return visits
 
 
-async def visit_ways(browser: Browser, address: str, paths: list[str], folder: Path) -> list[Visit]:
-    """Visit all pages in all ways, some at a time."""
+async def visit_in_all_ways(browser: Browser, address: str, paths: list[str], folder: Path) -> list[Visit]:
+    """Visit all pages at all widths, some at a time."""
     free = asyncio.Semaphore(AT_A_TIME)
 
-    async def in_turn(context: BrowserContext, visit: Visit) -> Visit:
+    async def in_turn(context: BrowserContext, path: str, width: int) -> list[Visit]:
         async with free:
-            return await visit_one(context, address, visit, folder)
+            return await visit_one(context, address, [Visit(path, scheme, width) for scheme in SCHEMES], folder)
 
-    visits = []
-    for scheme, width in WAYS:
-        (folder / f"{scheme}-{width}").mkdir(parents=True, exist_ok=True)
+    going = []
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            (folder / f"{scheme}-{width}").mkdir(parents=True, exist_ok=True)
         size = {"width": width, "height": 900 if width > 500 else 844}
-        context = await browser.new_context(viewport=size, color_scheme=scheme, has_touch=width < 500)
-        visits += [in_turn(context, Visit(path, scheme, width)) for path in paths]
-    return await asyncio.gather(*visits)
+        context = await browser.new_context(viewport=size, color_scheme="light", has_touch=width < 500)
+        going += [in_turn(context, path, width) for path in paths]
+    return [visit for visits in await asyncio.gather(*going) for visit in visits]
 
 
 async def visit_all(address: str, paths: list[str], folder: Path, launch: dict[str, Any]) -> list[Visit]:
@@ -148,7 +166,7 @@ async def visit_all(address: str, paths: list[str], folder: Path, launch: dict[s
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(**launch)
         try:
-            return await visit_ways(browser, address, paths, folder)
+            return await visit_in_all_ways(browser, address, paths, folder)
         finally:
             await browser.close()
 
