@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import errno
 import functools
+import gzip
 import http.server
+import io
 import os
 import shutil
 import signal
@@ -19,13 +21,14 @@ import sys
 import time
 import webbrowser
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
 PDF_SCRIPT = Path(__file__).resolve().with_name("pdf.py")
 sys.path[:0] = [str(ROOT / "book"), str(ROOT / "scripts")]
 
 import lite  # noqa: E402  (beside this script)
-from coursebook import inputs  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
+from coursebook import beforehand, inputs, problems  # noqa: E402  (the extension lies beside the book, uninstalled)
 
 SETTINGS = (
     "_config.yml",
@@ -47,6 +50,12 @@ FIRST_PORT = 8000
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """The names under which systems install the browser that prints the PDF."""
 
+MORE_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+"""Types that a machine's own table may lack, and without which a browser runs no module."""
+
+PACKED = {".css", ".html", ".inv", ".ipynb", ".js", ".json", ".map", ".md", ".mjs", ".svg", ".txt", ".wasm", ".xml"}
+"""What is text, and so a third of its size when packed; pictures, fonts and archives are packed already."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
@@ -58,13 +67,22 @@ def main(arguments: list[str] | None = None) -> int:
     build_parser.add_argument("--pdf", action="store_true", help="make the PDF of the whole book too (needs Chromium)")
     build_parser.add_argument("--no-lite", action="store_true", help="without notebooks that run in the browser")
     serve_parser = commands.add_parser("serve", help="show _build/html on this machine")
-    serve_parser.add_argument("--port", type=int, help=f"this port; default: the first free one from {FIRST_PORT} on")
+    serve_parser.add_argument(
+        "--port", type=port_number, help=f"this port; default: the first free one from {FIRST_PORT} on"
+    )
     serve_parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args(arguments)
     source = options.source.resolve()
     if options.command == "build":
         return build(source, force=options.force, notebooks=not options.no_lite, pdf=options.pdf)
     return serve(source / "_build" / "html", options.port, browser=not options.no_browser)
+
+
+def port_number(text: str) -> int:
+    """Read a port; argparse names the option and says what is wrong with it."""
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: choose a number from 1024 to 65535")
+    return int(text)
 
 
 def build(source: Path, *, force: bool = False, notebooks: bool = True, pdf: bool = False) -> int:
@@ -87,8 +105,12 @@ def build(source: Path, *, force: bool = False, notebooks: bool = True, pdf: boo
     if not force and (output / "index.html").is_file() and stamp.is_file() and stamp.read_text() == state:
         print(f"The book is up to date: {output / 'index.html'}")
         return 0
-    print("Building the book: pages are executed where their code or the library has changed …", flush=True)
     stamp.unlink(missing_ok=True)
+    if wrong := beforehand.problems_before(source):
+        print(f"{problems.summary(wrong)}\nThe book was NOT built.", file=sys.stderr)
+        return 1
+    print("Building the book: pages are executed where their code or the library has changed …", flush=True)
+    (source / "_build" / problems.FILE).unlink(missing_ok=True)
     contents, seen = (source / "_toc.yml").read_text("utf8"), source / "_build" / "contents"
     if not seen.is_file() or seen.read_text("utf8") != contents:
         for folder in (output, source / "_build" / ".doctrees"):  # or pages that are gone, or moved, would stay behind
@@ -97,12 +119,14 @@ def build(source: Path, *, force: bool = False, notebooks: bool = True, pdf: boo
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command = [*jupyter_book, "build", str(source), "-n", "-W", "--keep-going"]
     switches = {"COURSEBOOK_LITE": "1" if notebooks else "0", "COURSEBOOK_PDF": "yes" * pdf}
-    code = subprocess.run(command, env={**FIXED, **os.environ, **switches}, check=False).returncode
+    code = subprocess.run(command, env={**os.environ, **FIXED, **switches}, check=False).returncode
     seconds = time.perf_counter() - started
     if code:
         # Sphinx reads a page again only after a change, and so would not repeat its warnings: let it forget them all
         shutil.rmtree(source / "_build" / ".doctrees", ignore_errors=True)
-        print(f"The book was NOT built ({seconds:.0f} s): see the messages above.", file=sys.stderr)
+        found = problems.collected(source / "_build")
+        print(f"\n{problems.summary(found)}" if found else "\nSee the messages above.", file=sys.stderr)
+        print(f"The book was NOT built ({seconds:.0f} s).", file=sys.stderr)
         return 1
     if not notebooks:
         shutil.rmtree(output / "lite", ignore_errors=True)
@@ -123,10 +147,33 @@ def state_of(source: Path, *, notebooks: bool = True) -> str:
     return inputs.digest([*parts, *ours], *inputs.environment(), "lite" if notebooks else "no lite")
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files; says nothing; lets the browser ask for newer pages after the next build."""
+@functools.lru_cache(maxsize=256)
+def packed(path: str, changed: int) -> bytes:
+    """Return the file's bytes in gzip's form; ``changed``, its time stamp, tells a newer file from the one kept."""
+    return gzip.compress(Path(path).read_bytes(), compresslevel=6, mtime=0)
 
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".js": "text/javascript"}  # noqa: RUF012
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves files, text packed as static hosts do; says nothing; lets the browser ask for newer pages."""
+
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, **MORE_TYPES}  # noqa: RUF012
+
+    def send_head(self) -> io.BytesIO | BinaryIO | None:
+        """Answer with the packed form where there is a file of a type that packing makes smaller."""
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if self.path.split("?")[0].endswith("/") else path
+        if "gzip" not in self.headers.get("Accept-Encoding", "") or "Range" in self.headers:
+            return super().send_head()
+        if path.suffix not in PACKED or not path.is_file() or "If-Modified-Since" in self.headers:
+            return super().send_head()
+        content = packed(str(path), path.stat().st_mtime_ns)
+        self.send_response(http.HTTPStatus.OK)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Last-Modified", self.date_time_string(int(path.stat().st_mtime)))
+        self.end_headers()
+        return io.BytesIO(content)
 
     def end_headers(self) -> None:
         """Add one header to every answer."""

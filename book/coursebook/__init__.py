@@ -4,8 +4,10 @@ Each part is a module with a ``setup`` of its own, and they are set up in this o
 
 How a page comes to be:
 
-``inputs``  what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
-``numbers`` chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
+``problems``  what is wrong with a book, as a list with file and line
+``inputs``    what a page depends on: the key of the cache of executed notebooks, and the stamp of a whole build
+``executing`` pages executed side by side, before they are read
+``numbers``   chapter numbers from file names: ``chapters/05-bptt`` is chapter 5, whichever others exist
 
 What a page brings along:
 
@@ -16,6 +18,8 @@ What a page brings along:
 ``lite``       on exercises: open it in the browser, download it
 ``live``       cells that run in the page, checked to be able to
 ``publishing`` descriptions, licences, addresses, and buttons that lead to the repository once it is known
+``styles``     one small style sheet in the place of a dozen
+``scripts``    scripts that no page waits for, and none where nothing needs it
 
 Tables made from the whole book, and held against it (``generated`` is what they have in common):
 
@@ -38,7 +42,9 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 PARTS = (
+    "problems",  # first: it hears what the others have to say
     "inputs",
+    "executing",
     "numbers",
     "pages",
     "moving",
@@ -47,6 +53,8 @@ PARTS = (
     "lite",
     "live",
     "publishing",
+    "styles",
+    "scripts",
     "lecture_map",
     "claims",
     "downloads",

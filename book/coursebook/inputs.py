@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterable
 from importlib import metadata
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 KEPT_CACHES = 3
 """As many states of the library as one is likely to switch between, such as two branches."""
 
-IGNORED = {"__pycache__", ".ipynb_checkpoints"}
+IGNORED = re.compile(
+    r"(__pycache__|\..*|.*~|#.*#|.*\.(pyc|swp|swo|tmp|bak|orig)|Thumbs\.db|desktop\.ini)", re.IGNORECASE
+)
+"""What Python, file managers and editors leave beside files that someone wrote."""
+
+TOOLS = ("check", "grade", "isolation", "learner", "warm")
+"""Rooms of the library for learners and instructors: no other room imports them, and a page seldom does."""
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -31,8 +38,10 @@ def files_below(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     return sorted(
-        path for path in folder.rglob("*") if path.is_file() and not IGNORED.intersection(path.parts)
-    )  # fmt: skip
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(map(IGNORED.fullmatch, path.relative_to(folder).parts))
+    )
 
 
 def digest(roots: Iterable[Path], *words: str) -> str:
@@ -58,9 +67,22 @@ def environment() -> list[str]:
     return words
 
 
+def parts_for_pages(source: Path, library: Path) -> list[Path]:
+    """Return the parts of the library that a page's numbers can come from.
+
+    A change of the tools does not execute a page again, unless some page names one of them.
+    """
+    parts = [path for path in sorted(library.iterdir()) if not IGNORED.fullmatch(path.name)]
+    named = re.compile(rf"\brnnkit\.({'|'.join(TOOLS)})\b|from rnnkit import [^\n]*\b({'|'.join(TOOLS)})\b")
+    pages = (path for path in source.glob("*/*.ipynb") if path.parent.name not in ("exercises", "solutions"))
+    if any(named.search(path.read_text("utf8")) for path in pages):
+        return parts
+    return [path for path in parts if path.name not in TOOLS]
+
+
 def execution_key(source: Path, library: Path) -> str:
     """Return the name of the cache folder for notebooks executed with ``library`` as it is now."""
-    return digest([library, source / "constraints.txt"], *environment())[:16]
+    return digest([*parts_for_pages(source, library), source / "constraints.txt"], *environment())[:16]
 
 
 def choose_cache(app: Sphinx, config: Config) -> None:

@@ -26,6 +26,8 @@ REPAIRS = [
     # the visible text of a control must be part of its accessible name (WCAG 2.5.3)
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"'), r"\1"),
     (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),
+    # an arrow that unfolds part of the contents has a name
+    (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="Show the pages below">'),
     (re.compile(r'(<i class="theme-switch [^>]*?) title="[^"]*"'), r'\1 aria-hidden="true"'),
     # Font Awesome comes twice: its web fonts draw the icons, nothing needs its script of half a megabyte (compressed)
     (re.compile(r'\s*<script (?:defer )?src="[^"]*scripts/fontawesome\.js[^"]*"></script>'), ""),
@@ -40,6 +42,10 @@ REPAIRS = [
 ]
 
 
+WAY_BACK = re.compile(r'(<a class="viewcode-back" href=")([^"#]+)#([^"]+)(">\[docs\]</a>)')
+ANCHOR = re.compile(r' id="([^"]+)"')
+
+
 def ask_for_alt_text(app: Sphinx, doctree: nodes.document) -> None:
     """Warn, and so fail the build, where a picture has no text for those who do not see it."""
     for image in doctree.findall(nodes.image):
@@ -48,10 +54,17 @@ def ask_for_alt_text(app: Sphinx, doctree: nodes.document) -> None:
             logger.warning(
                 "a picture without alt text; in a notebook, give the cell the metadata "
                 '{"mystnb": {"image": {"alt": "what is seen"}}}',
-                location=image if image.line else doctree["source"],
+                location=with_line(image) or app.env.docname,
                 type="coursebook",
                 subtype="alt",
             )
+
+
+def with_line(node: nodes.Node | None) -> nodes.Node | None:
+    """Return the node, or the nearest one around it whose line is known."""
+    while node is not None and not node.line:
+        node = node.parent
+    return node
 
 
 def keep_colons(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
@@ -89,18 +102,42 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
             copy_asset(str(source / part), str(into))
 
 
+def pages_in(output: Path) -> list[Path]:
+    """Return all pages of a built book, in order; what stands beside them has pages of its own."""
+    beside = {"_static", "_sources", "_downloads", "lite"}
+    return sorted(path for path in output.rglob("*.html") if path.relative_to(output).parts[0] not in beside)
+
+
 def repair_html(app: Sphinx, exception: Exception | None) -> None:
     """Apply :data:`REPAIRS` to every page; a page already repaired stays as it is."""
     if exception or app.builder.format != "html":
         return
-    for page in Path(app.outdir).rglob("*.html"):
-        if "_static" in page.parts:
-            continue
+    for page in pages_in(Path(app.outdir)):
         text = repaired = page.read_text("utf8")
         for pattern, replacement in REPAIRS:
             repaired = pattern.sub(replacement, repaired)
         if repaired != text:
             page.write_text(repaired, "utf8")
+
+
+def mend_ways_back(app: Sphinx, exception: Exception | None) -> None:
+    """Let a page of source code lead back to where a thing is documented, also where its module has two names."""
+    if exception or app.builder.format != "html":
+        return
+    output = Path(app.outdir)
+    for page in (output / "_modules").rglob("*.html"):
+
+        def mended(match: re.Match[str], folder: Path = page.parent) -> str:
+            before, address, anchor, after = match.groups()
+            known = ANCHOR.findall((folder / address).read_text("utf8"))
+            if anchor in known:
+                return match[0]
+            same = [name for name in known if name.endswith("." + anchor.rpartition(".")[2])]
+            return f"{before}{address}#{same[0]}{after}" if len(same) == 1 else ""
+
+        text = page.read_text("utf8")
+        if (new := WAY_BACK.sub(mended, text)) != text:
+            page.write_text(new, "utf8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -110,4 +147,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", drop_unneeded_scripts, priority=900)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", repair_html)
+    app.connect("build-finished", mend_ways_back)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,18 +1,23 @@
 """The book, built once and served on loopback."""
 
+import asyncio
 import fcntl
 import importlib.util
+import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
+SCREENSHOTS = ROOT / "_build" / "screenshots"
 
 # what JavaScript's navigation asks for on its own, and nobody links to
+BESIDE = ("_static/", "_modules/", "lite/")
 NOT_PAGES = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html"}
 
 
@@ -53,7 +58,7 @@ def built(tmp_path_factory):
 def pages(built):
     """Return every page someone wrote, as a path below the book's address."""
     found = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html"))
-    return [path for path in found if not path.startswith(("_static/", "_modules/", "lite/")) and path not in NOT_PAGES]
+    return [path for path in found if not path.startswith(BESIDE) and path not in NOT_PAGES]
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +69,19 @@ def address(built, book_script):
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def visits(pages, address, how_to_launch):
+    """Open every page, also those that nobody wrote, in both schemes and at two widths; keep what was seen."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import visiting
+
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    paths = [*pages, "search.html", "genindex.html"]
+    with ThreadPoolExecutor(1) as thread:  # the other browser's loop runs in this one
+        visit = visiting.visit_all(address, paths, SCREENSHOTS, how_to_launch)
+        return thread.submit(asyncio.run, visit).result()
 
 
 @pytest.fixture
