@@ -139,18 +139,24 @@ class NotationTable(SphinxDirective):
             known = "; ".join(groups)
             raise self.error(f"{SOURCE.name} has no group {self.arguments[0]!r}; it has: {known}")
         lectures = data["lecture"]
-        columns = 2 + len(lectures)
-        body = nodes.tbody("", *[self.row(symbol, lectures) for symbol in groups[self.arguments[0]]])
-        titles = ["This book", *[lecture["name"] for lecture in lectures], "Notes"]
+        columns = 1 + len(lectures)
+        body = nodes.tbody("", *[row for symbol in groups[self.arguments[0]] for row in self.rows(symbol, lectures)])
+        titles = ["This book", *[lecture["name"] for lecture in lectures]]
         head = nodes.thead("", row_of(*[[nodes.Text(title)] for title in titles]))
         widths = [nodes.colspec(colwidth=1) for _ in range(columns)]
         group = nodes.tgroup("", *widths, head, body, cols=columns)
         return [nodes.table("", group, classes=["rk-notation"])]
 
-    def row(self, symbol: dict[str, Any], lectures: list[dict[str, Any]]) -> nodes.row:
-        """Return the row of one symbol."""
+    def rows(self, symbol: dict[str, Any], lectures: list[dict[str, Any]]) -> list[nodes.row]:
+        """Return the row of one symbol, and below its letters what there is to say about them."""
         ours = [formula(symbol["ours"]), nodes.Text(" "), nodes.inline("", symbol["name"], classes=["rk-name"])]
-        return row_of(ours, *[self.letters(symbol, lecture["key"]) for lecture in lectures], self.notes(symbol))
+        row = row_of(ours, *[self.letters(symbol, lecture["key"]) for lecture in lectures])
+        notes = self.notes(symbol)
+        if not notes:
+            return [row]
+        row[0]["morerows"] = 1
+        below = nodes.entry("", nodes.paragraph("", "", *notes), morecols=len(lectures) - 1)
+        return [row, nodes.row("", below, classes=["rk-notes"])]
 
     def notes(self, symbol: dict[str, Any]) -> list[nodes.Node]:
         """Return a symbol's shape, its name in the library and what one has to mind."""
