@@ -122,7 +122,7 @@ def test_contents_that_are_no_yaml_are_named(wrong):
 
 def test_settings_that_are_no_yaml_are_named(wrong):
     (found,) = wrong("_config.yml", "html:\n", "html: [\n")
-    assert found.startswith(f"_config.yml:{line('_config.yml', 'html:') + 1}: no valid YAML")
+    assert found.startswith(f"_config.yml:{line('_config.yml', 'html:') + 2}: no valid YAML")
 
 
 def test_a_setting_of_the_wrong_type_is_named(wrong):
