@@ -26,7 +26,7 @@ from typing import BinaryIO
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book"))
 
-from coursebook import beforehand, inputs, problems  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
+from coursebook import inputs, problems  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
 
 SETTINGS = ("_config.yml", "_toc.yml", "references.bib", "constraints.txt")
 PAGES = ("index.md", "chapters", "exercises", "reference", "templates")
@@ -81,6 +81,8 @@ def build(source: Path, *, force: bool = False) -> int:
     if not force and (output / "index.html").is_file() and stamp.is_file() and stamp.read_text() == state:
         print(f"The book is up to date: {output / 'index.html'}")
         return 0
+    from coursebook import beforehand  # takes a moment, and is needed only now
+
     stamp.unlink(missing_ok=True)
     if wrong := beforehand.problems_before(source):
         print(f"{problems.summary(wrong)}\nThe book was NOT built.", file=sys.stderr)
