@@ -28,7 +28,7 @@ PDF_SCRIPT = Path(__file__).resolve().with_name("pdf.py")
 sys.path[:0] = [str(ROOT / "book"), str(ROOT / "scripts")]
 
 import lite  # noqa: E402  (beside this script)
-from coursebook import beforehand, inputs, problems  # noqa: E402  (the extension lies beside the book, uninstalled)
+from coursebook import inputs, problems  # noqa: E402  (the extension lies beside the book, uninstalled)
 
 SETTINGS = (
     "_config.yml",
@@ -105,6 +105,8 @@ def build(source: Path, *, force: bool = False, notebooks: bool = True, pdf: boo
     if not force and (output / "index.html").is_file() and stamp.is_file() and stamp.read_text() == state:
         print(f"The book is up to date: {output / 'index.html'}")
         return 0
+    from coursebook import beforehand  # takes a moment, and is needed only now
+
     stamp.unlink(missing_ok=True)
     if wrong := beforehand.problems_before(source):
         print(f"{problems.summary(wrong)}\nThe book was NOT built.", file=sys.stderr)

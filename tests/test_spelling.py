@@ -19,8 +19,8 @@ SOURCES = ("rnnkit", "book", "scripts", "benchmarks", "tests")
 KNOWN = "als,ans,fo,ine,ment,nd,oficial,ons,ot,residencial,te,tung"
 
 # American forms that are right here too: a term of computing, the noun beside the verb, a word with another meaning.
-RIGHT = {"center", "check", "color", "dialog", "disk", "license", "licensed", "practice", "program", "programs",
-         "story", "writable"}  # fmt: skip
+RIGHT = {"center", "check", "color", "dialog", "disk", "license", "licensed", "practice", "practices", "program",
+         "programs", "story", "writable"}  # fmt: skip
 
 
 def without_code(markdown):

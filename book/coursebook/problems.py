@@ -2,7 +2,8 @@
 
 Sphinx says everything once, somewhere among hundreds of lines. This part keeps each warning in a file beside the pages,
 with the place as an author looks for it: in a notebook the cell, counted from 1, and the line in the cell. The build
-script prints the list last.
+script prints the list last. It reads this module too, and should not wait for Sphinx where there is nothing to build:
+so what is Sphinx's is imported where it is needed.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from docutils import nodes  # type: ignore[import-untyped]
-from sphinx.util.logging import NAMESPACE, WarningSuppressor, get_node_location
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -75,6 +73,9 @@ class Collector(logging.Handler):
 
     def location(self, record: logging.LogRecord) -> str:
         """Return what Sphinx writes as a location, from any of the forms in which it is given."""
+        from docutils import nodes  # type: ignore[import-untyped]
+        from sphinx.util.logging import get_node_location
+
         given = getattr(record, "location", None) or ""
         if isinstance(given, nodes.Node):
             return get_node_location(given) or ""
@@ -105,6 +106,8 @@ def summary(problems: Iterable[Problem]) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Listen beside Sphinx's own handlers, and to the exception that a build may end with."""
+    from sphinx.util.logging import NAMESPACE, WarningSuppressor
+
     build = Path(app.outdir).parent
     build.mkdir(parents=True, exist_ok=True)
     collector = Collector(app, build / FILE)

@@ -76,10 +76,9 @@ def test_the_index_is_fetched_by_the_page_that_searches(scripts, searches):
 @pytest.mark.slow
 def test_every_icon_that_a_page_shows_is_in_the_font(built, pages):
     css = (HTML / "_static" / "styles" / "all.css").read_text("utf8")
-    shown = {
-        name for path in pages for name in re.findall(r'class="fa-solid (fa-[\w-]+)', (HTML / path).read_text("utf8"))
-    }
-    signs = {name: re.search(rf'\.{name}[^{{]*\{{[^}}]*"([^"]+)"', css) for name in shown}
+    html = "".join((HTML / path).read_text("utf8") for path in pages)
+    shown = set(re.findall(r'class="fa-solid (fa-[\w-]+)', html))
+    signs = {name: re.search(rf'\.{name}:before[^{{}}]*\{{content:"(.)"', css) for name in shown}
     from fontTools.ttLib import TTFont
 
     known = TTFont(HTML / "_static" / "styles" / "icons.woff").getBestCmap()
