@@ -5,7 +5,7 @@
 const script = document.currentScript;
 const beside = (name) => new URL(`${name}?v=${script.dataset.edition}`, script.src).href;
 const NOTEBOOK = "download the notebook and run it on your own machine";
-const FIRST = "The first Run loads Python, about 17 MB."; // a test holds the figure to what is loaded
+const FIRST = "The first Run loads Python, about 17 MB, or 10 MB where the host packs its files."; // a test holds the figure to what is loaded
 const STOPPED = "Stopped. The next Run starts Python anew and runs the cells before it first.";
 
 /** Append an element and return it. */

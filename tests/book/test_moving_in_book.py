@@ -54,7 +54,7 @@ def test_a_page_links_one_script_that_draws_its_figures(built):
 
 @pytest.mark.slow
 def test_a_page_without_moving_figures_links_nothing(built):
-    assert "moving/" not in (HTML / "reference" / "bibliography.html").read_text("utf8")
+    assert "_static/moving/" not in (HTML / "reference" / "bibliography.html").read_text("utf8")
 
 
 @pytest.mark.slow

@@ -50,7 +50,8 @@ LOOK = """() => {
     const all = (selector) => [...document.querySelectorAll(selector)];
     const unspoken = 'article svg:not([role=img]):not([aria-hidden=true]):not(mjx-container svg, button svg)';
     return {
-        theme: document.documentElement.dataset.theme,
+        theme: document.documentElement.dataset.theme  // a page without the theme's scripts follows the system
+            ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'),
         wide: document.documentElement.scrollWidth,
         written: all('.math').length,
         typeset: all('mjx-container').length,
@@ -116,10 +117,18 @@ async def run_axe(page: Page, visit: Visit) -> None:
         visit.violations += await page.evaluate(AXE, {"runOnly": COLOURS})
 
 
+async def show_in(page: Page, scheme: str) -> None:
+    """Show the page in light or dark, with no colour on its way any more."""
+    await page.emulate_media(color_scheme=scheme)
+    await page.wait_for_function(
+        "(scheme) => (document.documentElement.dataset.theme ?? scheme) === scheme", arg=scheme
+    )
+    await page.evaluate("() => document.getAnimations().forEach((one) => one instanceof CSSTransition && one.finish())")
+
+
 async def look(page: Page, visit: Visit, folder: Path) -> None:
     """Look at the page as it is shown in this scheme."""
-    await page.emulate_media(color_scheme=visit.scheme)
-    await page.wait_for_function("(scheme) => document.documentElement.dataset.theme === scheme", arg=visit.scheme)
+    await show_in(page, visit.scheme)
     visit.seen = await page.evaluate(LOOK)
     await take_pictures(page, visit, folder)
 
@@ -135,7 +144,7 @@ async def visit_one(context: BrowserContext, address: str, visits: list[Visit], 
         for visit in visits:
             await look(page, visit, folder)
         for visit in visits:  # afterwards, for it changes the page
-            await page.emulate_media(color_scheme=visit.scheme)
+            await show_in(page, visit.scheme)
             await run_axe(page, visit)
     except Exception as error:
         visits[0].complaints.append(f"not looked at: {error}")
