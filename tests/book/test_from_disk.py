@@ -1,4 +1,4 @@
-"""The book opened as files, from a disk, without any server; and its search with a server."""
+"""The book opened as files from a disk; its search; and what is printed before a page is ready."""
 
 from pathlib import Path
 
@@ -39,3 +39,13 @@ def test_axe_finds_no_violation_in_search_results(scheme, address, open_page):
     page.get_by_text("Search finished").wait_for()
     page.locator("#search-results .highlighted").first.wait_for()
     assert Axe().run(page).response["violations"] == []
+
+
+def test_a_page_printed_before_its_formulas_are_set_has_no_tex_on_paper(address, open_page):
+    page = open_page("about:blank")
+    page.goto(f"{address}/reference/notation.html", wait_until="domcontentloaded")
+    page.wait_for_function("window.MathJax?.typeset && document.querySelector('mjx-container')")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    shown = page.locator(".math").all_text_contents()
+    assert shown
+    assert not any("\\(" in formula for formula in shown)
