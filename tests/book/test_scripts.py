@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book"))
 
-from coursebook import scripts  # noqa: E402
+from coursebook import scripts
 
 PAGE = '<head><script>window.MathJax = {"tex": {}}</script></head><body><span class="math">x</span></body>'
 
