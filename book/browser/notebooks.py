@@ -21,7 +21,8 @@ TORCH = re.compile(r"^(import torch\b|from torch\b|from rnnkit\.torch\b|import r
 
 WELCOME = """\
 **You are in your browser.** Python runs on this page and nothing that you write leaves your device. Your work is saved
-in this browser a few seconds after each change and is here when you come back. Other browsers and devices do not have
+in this browser a few seconds after each change and is here when you come back; Python then starts anew, so
+run the cells above first (*Run → Run All Above Selected Cell*). Other browsers and devices do not have
 it, and clearing this site's data removes it: *File → Download* gives you a copy to keep or to hand in. A cell that
 never ends is stopped by *Kernel → Restart Kernel*. What has torch in it is skipped here."""
 

@@ -5,6 +5,8 @@ A chapter without such a table fails the build, and so does a claim that points 
 
 from __future__ import annotations
 
+import re
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 TABLE = "rk-claims"
 """The class of the table that ``rnnkit.view.Claims`` makes."""
+
+LABEL = re.compile(r'<a href="#([^"]+)">\1</a>')
+"""A link in it: a notebook knows labels only, the book knows what they stand for."""
 
 
 class Claim(NamedTuple):
@@ -92,11 +97,14 @@ class AllClaims(Placeholder):
 
     def place(self, app: Sphinx, docname: str, page: str, label: str) -> nodes.paragraph:
         """Return a link with a name that a reader knows: a section's title, a figure's number."""
-        env = app.env
-        _, anchor, _ = env.domaindata["std"]["labels"].get(label, (page, label, label))
-        figure = env.toc_fignumbers.get(page, {}).get("figure", {}).get(anchor)
-        text = f"Figure {'.'.join(map(str, figure))}" if figure else numbered(env, page, anchor)
-        return paragraph(link(app, docname, page, anchor, text))
+        return paragraph(link(app, docname, page, *named(app.env, page, label)))
+
+
+def named(env: BuildEnvironment, page: str, label: str) -> tuple[str, str]:
+    """Return a label's anchor, and what a reader calls the place: a section's title, a figure's number."""
+    _, anchor, _ = env.domaindata["std"]["labels"].get(label, (page, label, label))
+    figure = env.toc_fignumbers.get(page, {}).get("figure", {}).get(anchor)
+    return anchor, f"Figure {'.'.join(map(str, figure))}" if figure else numbered(env, page, anchor)
 
 
 class AllClaimsDirective(PlaceholderDirective):
@@ -163,6 +171,18 @@ def check(app: Sphinx, env: BuildEnvironment) -> None:
                 tell(f"{place}:1", f"the claim {claim.text!r} points at {claim.where!r}, which this page does not have")
 
 
+def name_places(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Let the links of a page's own table say what a reader calls the place, and not its label."""
+
+    def link_to(found: re.Match[str]) -> str:
+        anchor, words = named(app.env, docname, found[1])
+        return f'<a href="#{escape(anchor)}">{escape(words)}</a>'
+
+    for output in doctree.findall(nodes.raw):
+        if TABLE in output.astext():
+            output[:] = [nodes.Text(LABEL.sub(link_to, output.astext()))]
+
+
 def tell(location: str, text: str) -> None:
     """Give a warning of this part."""
     logger.warning(text, location=location, type="coursebook", subtype="claims")
@@ -177,4 +197,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
     app.connect("env-check-consistency", check)
+    app.connect("doctree-resolved", name_places)
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -192,12 +192,19 @@ def add_addresses(citation: Path, repository: str, base: str) -> None:
     citation.write_text(citation.read_text("utf8").rstrip("\n") + "\n" + "".join(lines), "utf8")
 
 
+def help_search(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Give the page of search results its script."""
+    if pagename == "search":
+        app.add_js_file("search.js", loading_method="defer")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Act on the configuration before the theme does, on every page after it, and on what was written."""
     if "coursebook_pdf" not in app.config:  # whether a PDF stands beside the pages: `scripts/book.py build --pdf`
         app.add_config_value("coursebook_pdf", default=False, rebuild="env", types=[bool])
     app.add_js_file("print.js", loading_method="defer")
     app.connect("config-inited", connect_repository, priority=400)
+    app.connect("html-page-context", help_search)
     app.connect("html-page-context", say_what_a_page_is, priority=900)
     app.connect("html-page-context", name_licences, priority=900)
     app.connect("html-page-context", lead_colab_to_its_branch, priority=900)

@@ -21,7 +21,9 @@ OPTIONS = re.compile(r'<script(?: defer)? src="[^"]*_static/documentation_option
 SEARCH = re.compile(r'\s*<script[^>]*src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"[^>]*></script>')
 MATHJAX = re.compile(r"\s*<script>window\.MathJax = [^\n]*?</script>|\s*<script[^>]*/mathjax/[^>]*></script>")
 CONFIGURED = re.compile(r"(<script>window\.MathJax = [^\n]*?)</script>")
-TYPESET = re.compile(r"window\.MathJax\.startup = ")
+TYPESET = re.compile(
+    r"(<script>window\.MathJax = [^\n]*?);\n(?:(?!</script>).)*window\.MathJax\.startup = .*?</script>", re.DOTALL
+)
 PRELOAD = re.compile(r'\s*<link rel="preload" as="script"[^>]*>')
 THEBE = re.compile(r'\s*<script type="text/x-thebe-config">[^<]*</script>\s*<script>kernelName = [^<]*</script>')
 VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
@@ -51,9 +53,10 @@ def lightened(text: str, options: str, *, searches: bool) -> str:
         head = head[: seen_viewport.end()] + VIEWPORT.sub("", head[seen_viewport.end() :])
     if not searches:
         head = SEARCH.sub("", head)
+    head = TYPESET.sub(r"\1</script>", head)  # of an earlier build, which may have written another
     if not FORMULA.search(body):
         head = MATHJAX.sub("", head)
-    elif not TYPESET.search(head):
+    else:
         head = CONFIGURED.sub(lambda match: f"{match[1]};\n{typeset_script()}</script>", head)
     head = OPTIONS.sub(lambda match: f"<script>{options}</script>", head)
     return SCRIPT.sub(r"<script defer\1>", head) + end + THEBE.sub("", body)

@@ -3,6 +3,11 @@
 window.MathJax.startup = {
   async pageReady() {
     const formulas = [...document.querySelectorAll(".math, .text_latex")];
+    addEventListener("beforeprint", () => {  // paper has no second look: what is not set yet is set at once
+      for (const formula of formulas.splice(0)) {
+        try { MathJax.typeset([formula]); } catch { formulas.push(formula); }  // it waits for a part of MathJax
+      }
+    });
     let few = 4;
     while (formulas.length) {
       const start = performance.now();

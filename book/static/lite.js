@@ -2,7 +2,15 @@
 // the exercise has been revised since. JupyterLite keeps notebooks in IndexedDB; the page, of the same origin, reads it.
 (() => {
   const box = document.querySelector(".lite-box[data-notebook]");
-  if (!box || !globalThis.indexedDB?.databases) return;
+  if (!box) return;
+  if (location.protocol === "file:") {  // a browser starts no Python on a page opened as a file: no link to a blank page
+    box.querySelector(".lite-open").remove();
+    box.querySelector(".lite-actions + p").textContent = "This page was opened as a file, and a browser runs notebooks " +
+      "only on pages from a server. Download the notebook and open it in JupyterLab; or, in the folder of this book, run " +
+      "python -m http.server and open the address it names.";
+    return;
+  }
+  if (!globalThis.indexedDB?.databases) return;
   const { notebook, edition, storage } = box.dataset;
   const asPromise = (request) => new Promise((done, failed) => {
     request.onsuccess = () => done(request.result);

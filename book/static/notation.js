@@ -276,7 +276,7 @@
     const wanted = remembered();
     const current = lectures.some((lecture) => lecture.key === wanted) ? wanted : OURS;
     const button = element("button", { class: "btn btn-sm rk-notation-button", type: "button", popovertarget: "rk-notation",
-      title: "Notation: letters of another lecture", "aria-label": "Notation" }, element("span", { "aria-hidden": "true" }, "x\u2192y"));
+      title: "Notation: letters of another lecture", "aria-label": "Notation" });  // x\u2192y comes from the style sheet
     buttons.prepend(button);
     buttons.closest(".bd-header-article, header, div").after(panel(current));
     article.querySelector("h1")?.after(note);
