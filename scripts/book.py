@@ -169,7 +169,8 @@ def run_sphinx(source: Path, switches: dict[str, str]) -> int:
     unfinished, seen = source / "_build" / "unfinished", source / "_build" / "contents"
     (source / "_build" / problems.FILE).unlink(missing_ok=True)
     if unfinished.is_file():
-        shutil.rmtree(doctrees, ignore_errors=True)
+        for folder in (doctrees, output / "_static"):  # what was copied may have been copied by half
+            shutil.rmtree(folder, ignore_errors=True)
     contents = (source / "_toc.yml").read_text("utf8")
     if not seen.is_file() or seen.read_text("utf8") != contents:
         for folder in (output, doctrees):  # or pages that are gone, or moved, would stay behind

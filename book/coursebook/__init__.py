@@ -20,6 +20,7 @@ What a page brings along:
 ``publishing`` descriptions, licences, addresses, and buttons that lead to the repository once it is known
 ``styles``     one small style sheet in the place of a dozen
 ``scripts``    scripts that no page waits for, and none where nothing needs it
+``searching``  names that the search would forget from one build to the next
 
 Tables made from the whole book, and held against it (``generated`` is what they have in common):
 
@@ -57,6 +58,7 @@ PARTS = (
     "publishing",
     "styles",
     "scripts",
+    "searching",
     "lecture_map",
     "claims",
     "downloads",

@@ -108,6 +108,18 @@ def test_a_change_of_the_extension_is_seen_on_every_page(small_book, build_book)
 
 
 @pytest.mark.slow
+def test_a_page_written_again_is_what_a_clean_build_writes(small_book, build_book):
+    book = small_book(nbformat.v4.new_markdown_cell("$x$\n\n```{index} a name\n```"))
+    html = book / "_build" / "html"
+    assert build_book(book).returncode == 0
+    clean = {path: path.read_bytes() for path in html.rglob("*") if path.is_file()}
+    os.utime(book / "index.md")
+    assert build_book(book, "--no-lite", "--force").returncode == 0
+    assert [path for path in clean if path.read_bytes() != clean[path]] == []
+    assert b"a name" in (html / "searchindex.js").read_bytes()
+
+
+@pytest.mark.slow
 def test_a_build_that_was_killed_leaves_no_old_page_behind(small_book, build_book):
     book = small_book()
     assert build_book(book).returncode == 0
