@@ -8,6 +8,7 @@ last build it does nothing. ``serve`` shows the result on this machine alone.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import functools
 import gzip
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import time
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,7 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     source = options.source.resolve()
     if options.command == "build":
-        return build(source, force=options.force, notebooks=not options.no_lite, pdf=options.pdf)
+        try:
+            return build(source, force=options.force, notebooks=not options.no_lite, pdf=options.pdf)
+        except KeyboardInterrupt:
+            print("\nStopped: the book is not complete. The next build completes it.", file=sys.stderr)
+            return 130
     return serve(source / "_build" / "html", options.port, browser=not options.no_browser)
 
 
@@ -99,9 +105,33 @@ def build(source: Path, *, force: bool = False, notebooks: bool = True, pdf: boo
             "The PDF is printed by Chromium, and none was found. Install it: apt-get install chromium", file=sys.stderr
         )
         return 2
+    with alone(source / "_build"):
+        return build_what_changed(source, force=force, notebooks=notebooks, pdf=pdf)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let one build at a time work in ``folder``, where the system has locks that a killed process gives back."""
+    folder.mkdir(exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("Another build of this book is running; waiting until it is done …", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def build_what_changed(source: Path, *, force: bool, notebooks: bool, pdf: bool) -> int:
+    """Build the book unless it is up to date; return the exit code."""
     output = source / "_build" / "html"
     stamp = source / "_build" / "built-from"
-    state = state_of(source, notebooks=notebooks) + " and its PDF" * pdf
+    state = state_of(source, notebooks=notebooks, pdf=pdf)
     if not force and (output / "index.html").is_file() and stamp.is_file() and stamp.read_text() == state:
         print(f"The book is up to date: {output / 'index.html'}")
         return 0
@@ -112,20 +142,10 @@ def build(source: Path, *, force: bool = False, notebooks: bool = True, pdf: boo
         print(f"{problems.summary(wrong)}\nThe book was NOT built.", file=sys.stderr)
         return 1
     print("Building the book: pages are executed where their code or the library has changed …", flush=True)
-    (source / "_build" / problems.FILE).unlink(missing_ok=True)
-    contents, seen = (source / "_toc.yml").read_text("utf8"), source / "_build" / "contents"
-    if not seen.is_file() or seen.read_text("utf8") != contents:
-        for folder in (output, source / "_build" / ".doctrees"):  # or pages that are gone, or moved, would stay behind
-            shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
-    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-    command = [*jupyter_book, "build", str(source), "-n", "-W", "--keep-going"]
-    switches = {"COURSEBOOK_LITE": "1" if notebooks else "0", "COURSEBOOK_PDF": "yes" * pdf}
-    code = subprocess.run(command, env={**os.environ, **FIXED, **switches}, check=False).returncode
+    code = run_sphinx(source, {"COURSEBOOK_LITE": "1" if notebooks else "0", "COURSEBOOK_PDF": "yes" * pdf})
     seconds = time.perf_counter() - started
     if code:
-        # Sphinx reads a page again only after a change, and so would not repeat its warnings: let it forget them all
-        shutil.rmtree(source / "_build" / ".doctrees", ignore_errors=True)
         found = problems.collected(source / "_build")
         print(f"\n{problems.summary(found)}" if found else "\nSee the messages above.", file=sys.stderr)
         print(f"The book was NOT built ({seconds:.0f} s).", file=sys.stderr)
@@ -137,16 +157,42 @@ def build(source: Path, *, force: bool = False, notebooks: bool = True, pdf: boo
     if pdf and subprocess.run([sys.executable, str(PDF_SCRIPT), "--source", str(source)], check=False).returncode:
         return 1
     stamp.write_text(state)
-    seen.write_text(contents, "utf8")
     print(f"The book was built in {seconds:.0f} s, without a warning: {output / 'index.html'}")
     return 0
 
 
-def state_of(source: Path, *, notebooks: bool = True) -> str:
+def run_sphinx(source: Path, switches: dict[str, str]) -> int:
+    """Let Jupyter Book write the pages; return its exit code.
+
+    Sphinx reads and writes a page again only after a change. Of warnings that it has given, and of pages that it was
+    about to write when it was stopped, it knows nothing later: after a build that did not succeed it starts anew.
+    """
+    output, doctrees = source / "_build" / "html", source / "_build" / ".doctrees"
+    unfinished, seen = source / "_build" / "unfinished", source / "_build" / "contents"
+    (source / "_build" / problems.FILE).unlink(missing_ok=True)
+    if unfinished.is_file():
+        for folder in (doctrees, output / "_static"):  # what was copied may have been copied by half
+            shutil.rmtree(folder, ignore_errors=True)
+    contents = (source / "_toc.yml").read_text("utf8")
+    if not seen.is_file() or seen.read_text("utf8") != contents:
+        for folder in (output, doctrees):  # or pages that are gone, or moved, would stay behind
+            shutil.rmtree(folder, ignore_errors=True)
+    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command = [*jupyter_book, "build", str(source), "-n", "-W", "--keep-going"]
+    unfinished.touch()
+    code = subprocess.run(command, env={**os.environ, **FIXED, **switches}, check=False).returncode
+    if not code:
+        seen.write_text(contents, "utf8")
+        unfinished.unlink()
+    return code
+
+
+def state_of(source: Path, *, notebooks: bool = True, pdf: bool = False) -> str:
     """Digest everything the book in ``source`` is made from."""
     ours = [ROOT / "rnnkit", ROOT / "book", ROOT / "pyproject.toml", Path(__file__), Path(lite.__file__)]
+    ours += [PDF_SCRIPT] * pdf
     parts = [path for path in (source / name for name in SETTINGS + PAGES) if path.exists()]
-    return inputs.digest([*parts, *ours], *inputs.environment(), "lite" if notebooks else "no lite")
+    return inputs.digest([*parts, *ours], *inputs.environment(), "lite" if notebooks else "no lite", "PDF" * pdf)
 
 
 @functools.lru_cache(maxsize=256)

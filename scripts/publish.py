@@ -84,6 +84,10 @@ def add(book: Path, folder: Path, edition: str, base: str, *, replace: bool = Fa
         raise RefusedError(f"there is no built book in {book}; build it first: make html")
     if not any(site.pages_of(book)):
         raise RefusedError(f"the pages in {book} were not built by this course's own build: make html")
+    if folder.exists() and not folder.is_dir():
+        raise RefusedError(f"{folder} is a file; name a folder for the site")
+    if folder.resolve().is_relative_to(book.resolve()):
+        raise RefusedError(f"{folder} lies in the built book itself, and would be copied into itself; name another")
     if folder.exists() and not (folder / "versions.json").is_file() and any(folder.iterdir()):
         raise RefusedError(f"{folder} is not empty and is no site: it has no versions.json; name another folder")
     if edition != DEV and (folder / edition).exists() and not replace:

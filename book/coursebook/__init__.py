@@ -20,6 +20,7 @@ What a page brings along:
 ``publishing`` descriptions, licences, addresses, and buttons that lead to the repository once it is known
 ``styles``     one small style sheet in the place of a dozen
 ``scripts``    scripts that no page waits for, and none where nothing needs it
+``searching``  names that the search would forget from one build to the next
 
 Tables made from the whole book, and held against it (``generated`` is what they have in common):
 
@@ -38,6 +39,8 @@ from typing import TYPE_CHECKING, Any
 
 import rnnkit.warm
 
+from . import inputs
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -55,6 +58,7 @@ PARTS = (
     "publishing",
     "styles",
     "scripts",
+    "searching",
     "lecture_map",
     "claims",
     "downloads",
@@ -63,10 +67,17 @@ PARTS = (
 )  # fmt: skip
 
 
+BOOK = Path(__file__).resolve().parent.parent
+CODE = [BOOK / "coursebook", BOOK / "site", BOOK / "browser", BOOK / "notation.toml"]
+"""What any page may owe its form to, besides its source; ``static`` is linked by digest."""
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Let every part connect itself to the moments of the build at which it acts; let Jupyter find the warm kernels."""
     known = [str(Path(rnnkit.warm.__file__).parent), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(known)
+    # Sphinx reads no page again because an extension has changed; it does so for a value of its configuration
+    app.add_config_value("coursebook_code", inputs.digest(CODE), "env", str)
     for part in PARTS:
         app.setup_extension(f"coursebook.{part}")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import nbformat
 import yaml
 
+from . import lecture_rows, notation, publishing, site
 from .problems import Problem, one_line
 
 SUFFIXES = (".md", ".ipynb", ".rst")
@@ -39,7 +41,22 @@ def problems_before(source: Path) -> list[Problem]:
         contents = node if name == "_toc.yml" else contents
     for page in dict.fromkeys(name for name, _ in files_named(contents)):
         found += wrong_notebook(source, page)
-    return found
+    return found + list(wrong_data(source))
+
+
+def wrong_data(source: Path) -> Iterator[Problem]:
+    """Yield what is wrong with the data files that a build cannot begin without."""
+    letters, chapters = source / "book" / "notation.toml", source / "book" / "chapters.toml"
+    if letters.is_file():
+        yield from (Problem(f"book/{letters.name}:{line}", what) for line, what in notation.mistakes_in(letters))
+    if chapters.is_file():
+        try:
+            lecture_rows.read_chapters(chapters)
+        except tomllib.TOMLDecodeError as error:
+            line = re.search(r"line (\d+)", str(error))
+            yield Problem(f"book/{chapters.name}:{line[1] if line else 1}", f"no valid TOML: {error}")
+        except KeyError as missing:
+            yield Problem(f"book/{chapters.name}", f"a [[chapter]] lacks {missing}")
 
 
 def at(node: yaml.Node | None, path: list[str | int]) -> yaml.Node | None:
@@ -71,6 +88,13 @@ def wrong_settings(source: Path, node: yaml.Node | None) -> Iterator[tuple[int, 
         extra = re.search(r"\('(\w+)' was unexpected\)", error.message)
         where = key_line(at(node, path), extra[1]) if extra else line_of(at(node, path))
         yield where, f"{'/'.join(map(str, path)) or 'settings'}: {one_line(error.message)}"
+    for first, second, checked in (("html", "baseurl", site.checked_address), ("repository", "url", publishing.home)):
+        setting = at(node, [first, second])
+        try:
+            if isinstance(setting, yaml.ScalarNode):
+                checked(setting.value, f"{first}.{second}")
+        except ValueError as error:
+            yield line_of(setting), str(error)
 
 
 def key_line(node: yaml.Node | None, name: str) -> int:

@@ -20,12 +20,16 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sphinx.application import Sphinx
 
 SOURCE = Path(__file__).resolve().parent.parent / "notation.toml"
 PAGE = "reference/notation"
 LECTURES = "MBUTS"
-FIELDS = {"ours", "name", "shape", "code", "indexed", "only", "letters", "variants", "switch", "remark"}
+TEXTS = ("ours", "name", "shape", "code", "remark")
+FIELDS = {**dict.fromkeys(TEXTS, str), "letters": dict, "only": list, "variants": list, "indexed": bool, "switch": bool}
+KINDS = {str: "text in quotes", dict: "{ LECTURE = 'letter' }", list: "a list", bool: "true or false"}
 FORMULAS = (nodes.math, nodes.math_block)
 
 
@@ -41,30 +45,57 @@ def load(path: Path = SOURCE) -> dict[str, Any]:
     NotationError
         Naming the file and the symbol.
     """
+    for line, what in mistakes_in(path):
+        raise NotationError(f"{path.name}:{line}: {what}")
+    return tomllib.loads(path.read_text("utf8"))
+
+
+def mistakes_in(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and matter of what cannot stand in the file of letters."""
+    text = path.read_text("utf8")
     try:
-        data = tomllib.loads(path.read_text("utf8"))
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise NotationError(f"{path.name}: {error}") from error
+        at = re.search(r"line (\d+)", str(error))
+        yield int(at[1]) if at else text.count("\n") + 1, f"no valid TOML: {error}"
+        return
     seen: set[tuple[str, str]] = set()
-    for group in data["group"]:
-        for symbol in group["symbol"]:
-            complaint = complaint_about(symbol)
-            for word in symbol.get("only", [""]):
-                if (symbol.get("ours", ""), word) in seen:
-                    complaint = "stands there twice; bind one of them to its pages with `only`"
-                seen.add((symbol.get("ours", ""), word))
-            if complaint:
-                raise NotationError(f"{path.name}: the symbol {symbol.get('ours', symbol)!r} {complaint}")
-    return data
+    symbols = [symbol for group in data.get("group", []) for symbol in group.get("symbol", [])]
+    for line, symbol in zip(places(text, "group.symbol"), symbols, strict=True):
+        complaint = complaint_about(symbol)
+        for word in [] if complaint else symbol.get("only", [""]):
+            if (symbol["ours"], word) in seen:
+                complaint = "stands there twice; bind one of them to its pages with `only`"
+            seen.add((symbol["ours"], word))
+        if complaint:
+            yield line, f"the symbol {symbol.get('ours', symbol)!r} {complaint}"
+    for name, fields in (("lecture", ("key", "name", "title", "note")), ("group", ("title", "symbol"))):
+        for number, entry in enumerate(data.get(name, [])):
+            for field in fields:
+                if field not in entry:
+                    yield places(text, name)[number], f"this {name} lacks {field!r}"
+    if not {"lecture", "group"} <= data.keys():
+        yield 1, "there must be [[lecture]] and [[group]]"
+
+
+def places(text: str, table: str) -> list[int]:
+    """Return the lines in which the tables of a list begin; a parser of TOML does not keep them."""
+    beginning = re.compile(rf"\s*\[\[\s*{re.escape(table)}\s*\]\]")
+    return [number for number, line in enumerate(text.splitlines(), 1) if beginning.match(line)]
 
 
 def complaint_about(symbol: dict[str, Any]) -> str:
     """Say what is wrong with one symbol, or nothing."""
-    if unknown := set(symbol) - FIELDS:
+    if unknown := symbol.keys() - FIELDS.keys():
         return f"has the unknown field {min(unknown)!r}; known are {', '.join(sorted(FIELDS))}"
     if missing := {"ours", "name"} - set(symbol):
         return f"lacks {min(missing)!r}"
+    for field, kind in FIELDS.items():
+        if field in symbol and not isinstance(symbol[field], kind):
+            return f"has {field} = {symbol[field]!r}; write {KINDS[kind]}"
     letters = symbol.get("letters", {})
+    if odd := [lecture for lecture, letter in letters.items() if not isinstance(letter, str)]:
+        return f"has a letter of {odd[0]} that is no text: put it in quotes"
     if strange := set(letters) - set(LECTURES):
         return f"has letters of {min(strange)!r}; the lectures are {', '.join(LECTURES)}"
     for lecture, letter in letters.items():

@@ -89,9 +89,9 @@ def drop_unneeded_scripts(
         context["script_files"][:] = kept
 
 
-def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
-    """Copy MathJax out of the installed package ``sphinx-mathjax-offline`` beside the pages."""
-    if exception or app.builder.format != "html":
+def copy_mathjax(app: Sphinx) -> None:
+    """Copy MathJax out of the installed package ``sphinx-mathjax-offline``, before any page asks for its digest."""
+    if app.builder.format != "html":
         return
     target = Path(app.outdir) / "_static" / "mathjax"
     package = metadata.distribution("sphinx-mathjax-offline")
@@ -145,7 +145,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     app.connect("doctree-read", ask_for_alt_text)
     app.connect("html-page-context", drop_unneeded_scripts, priority=900)
-    app.connect("build-finished", copy_mathjax)
+    app.connect("builder-inited", copy_mathjax)
     app.connect("build-finished", repair_html)
     app.connect("build-finished", mend_ways_back)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

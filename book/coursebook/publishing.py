@@ -59,19 +59,34 @@ def connect_repository(app: Sphinx, config: Config) -> None:
     if not url:
         options["launch_buttons"] = {}
         return
-    parts = urlsplit(url)
-    if parts.scheme != "https" or len(parts.path.strip("/").split("/")) < 2:
-        raise ConfigError(
-            f"repository.url in _config.yml is {url!r}: give the repository's whole address, such as "
-            "https://github.com/someone/course, or leave it empty"
-        )
-    options["repository_url"] = url
+    try:
+        options["repository_url"] = home(url, "repository.url in _config.yml")
+    except ValueError as problem:
+        raise ConfigError(str(problem)) from None
     options["repository_branch"] = options.get("repository_branch") or "main"
     given = {name: value for name, value in buttons.items() if value}  # Jupyter Book fills in empty ones
     launchers = {"binderhub_url": "https://mybinder.org", **given, "notebook_interface": "jupyterlab"}
-    if parts.netloc == "github.com":  # the only host that Colab opens notebooks from
+    if urlsplit(url).netloc == "github.com":  # the only host that Colab opens notebooks from
         launchers.setdefault("colab_url", "https://colab.research.google.com")
     options["launch_buttons"] = launchers
+
+
+def home(address: str, name: str) -> str:
+    """Return a repository's ``address`` without a slash at its end.
+
+    Raises
+    ------
+    ValueError
+        When it is no full address; ``name`` says where it was given.
+    """
+    address = address.strip().rstrip("/")
+    parts = urlsplit(address)
+    if address and (parts.scheme != "https" or len(parts.path.strip("/").split("/")) < 2):
+        raise ValueError(
+            f"{name} is {address!r}: give the repository's whole address, such as "
+            "https://github.com/someone/course, or leave it empty"
+        )
+    return address
 
 
 def describe(doctree: nodes.document | None, title: str, project: str) -> str:

@@ -131,8 +131,35 @@ def test_settings_that_are_no_yaml_are_named(wrong):
 
 def test_a_setting_of_the_wrong_type_is_named(wrong):
     (found,) = wrong("_config.yml", "home_page_in_navbar: false", "home_page_in_navbar: 17")
-    where = line("_config.yml", "  home_page_in_navbar: false")
+    lines = (ROOT / "_config.yml").read_text().splitlines()
+    where = next(number for number, text in enumerate(lines, 1) if "home_page_in_navbar" in text)
     assert found == f"_config.yml:{where}: html/home_page_in_navbar: 17 is not of type 'boolean'"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ('baseurl: ""', "baseurl: example.org", "html.baseurl is 'example.org': give the whole address"),
+        ('  url: ""', '  url: "https://github.com/me"', "repository.url is 'https://github.com/me': give the"),
+    ],
+)
+def test_an_address_that_is_none_is_named_with_its_line(wrong, old, new, what):
+    (found,) = wrong("_config.yml", old, new)
+    where = next(
+        number for number, text in enumerate((ROOT / "_config.yml").read_text().splitlines(), 1) if old in text
+    )
+    assert found.startswith(f"_config.yml:{where}: {what}")
+
+
+def test_a_letter_that_is_none_is_named_before_anything_is_executed(wrong):
+    (found,) = wrong("book/notation.toml", "ours = 'T'", "ours = 1")
+    where = line("book/notation.toml", "ours = 'T'") - 1  # where the symbol begins
+    assert found.startswith(f"book/notation.toml:{where}: the symbol 1 has ours = 1")
+
+
+def test_chapters_that_are_no_toml_are_named(wrong):
+    (found,) = wrong("book/chapters.toml", "[[chapter]]", "[[chapter]")
+    assert found.startswith(f"book/chapters.toml:{line('book/chapters.toml', '[[chapter]]')}: no valid TOML")
 
 
 def test_a_notebook_that_is_no_json_is_named(wrong):

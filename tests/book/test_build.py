@@ -71,6 +71,51 @@ def test_a_chapter_has_the_number_in_its_file_name(small_book, build_book):
     assert '<span class="eqno">(7.1)' in html
 
 
+@pytest.mark.slow
+def test_a_change_of_the_extension_is_seen_on_every_page(small_book, build_book):
+    book = small_book()
+    assert build_book(book).returncode == 0
+    part = book / "book" / "coursebook" / "publishing.py"
+    part.write_text(part.read_text().replace('name="description"', 'name="about"'))
+    again = build_book(book, "--no-lite", "--force")
+    assert again.returncode == 0, again.stderr
+    assert 'name="about"' in (book / "_build" / "html" / "chapters" / "07-a.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_page_written_again_is_what_a_clean_build_writes(small_book, build_book):
+    book = small_book(nbformat.v4.new_markdown_cell("$x$\n\n```{index} a name\n```"))
+    html = book / "_build" / "html"
+    assert build_book(book).returncode == 0
+    clean = {path: path.read_bytes() for path in html.rglob("*") if path.is_file()}
+    os.utime(book / "index.md")
+    assert build_book(book, "--no-lite", "--force").returncode == 0
+    assert [path for path in clean if path.read_bytes() != clean[path]] == []
+    assert b"a name" in (html / "searchindex.js").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_build_that_was_killed_leaves_no_old_page_behind(small_book, build_book):
+    book = small_book()
+    assert build_book(book).returncode == 0
+    page = book / "_build" / "html" / "chapters" / "07-a.html"
+    page.write_text("of an older state")  # Sphinx had read everything, and was killed before it wrote this one
+    (book / "_build" / "unfinished").touch()
+    assert build_book(book, "--no-lite", "--force").returncode == 0
+    assert "A chapter" in page.read_text()
+
+
+@pytest.mark.slow
+def test_a_second_build_at_once_waits_for_the_first(small_book):
+    book = small_book()
+    command = [sys.executable, str(SCRIPT), "--source", str(book), "build", "--no-lite"]
+    builds = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    said = sorted((build.communicate(timeout=300)[0] for build in builds), key=lambda text: "waiting until" in text)
+    assert [build.returncode for build in builds] == [0, 0], said
+    assert "without a warning" in said[0]
+    assert "The book is up to date" in said[1]
+
+
 def test_a_folder_without_a_book_is_refused(tmp_path, build_book):
     done = build_book(tmp_path)
     assert done.returncode == 2

@@ -48,7 +48,10 @@ def test_a_name_that_rnnkit_lacks_is_refused():
         ("ours = 'x'\nname = 'a'\ncolour = 'red'", r"unknown field 'colour'; known are"),
         ("ours = 'x'", r"'x' lacks 'name'"),
         ("ours = 'x_t'\nname = 'a'\nindexed = true\nletters = { M = 'y' }", r"needs a # .* letter of M, 'y'"),
-        ("ours = 'x'\nname =", r"notation\.toml: .*line 6"),
+        ("ours = 'x'\nname =", r"notation\.toml:6: no valid TOML"),
+        ("ours = 3\nname = 'a'", r"notation\.toml:4: the symbol 3 has ours = 3; write text in quotes"),
+        ("ours = 'x'\nname = 'a'\nletters = { M = 1 }", r"a letter of M that is no text"),
+        ("ours = 'x'\nname = 'a'", r"notation\.toml:1: this lecture lacks 'name'"),
     ],
 )
 def test_bad_input_is_named(tmp_path, lines, complaint):

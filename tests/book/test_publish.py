@@ -169,6 +169,18 @@ def test_a_folder_that_is_no_site_is_left_alone(publish, site, capsys):
     assert [path.name for path in site.iterdir()] == ["thesis.txt"]
 
 
+def test_a_site_inside_the_book_itself_is_refused(script, book, capsys):
+    assert script.main([str(book / "site"), "--edition", "v1.0", "--book", str(book)]) == 2
+    assert "lies in the built book itself" in capsys.readouterr().err
+    assert not (book / "site").exists()
+
+
+def test_a_file_where_the_site_should_be_is_named(publish, site, capsys):
+    site.write_text("not a folder")
+    assert publish("v1.0") == 2
+    assert f"{site} is a file" in capsys.readouterr().err
+
+
 def test_a_book_not_built_says_what_to_do(publish, tmp_path, capsys):
     assert publish("v1.0", book=tmp_path / "nothing") == 2
     assert "make html" in capsys.readouterr().err
