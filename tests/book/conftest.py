@@ -108,3 +108,20 @@ def open_page(browser):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def show(tmp_path, open_page):
+    """Return a function that opens a small page with these moving figures."""
+
+    def show(*figures, theme="light", **options):
+        file = tmp_path / "figures.html"
+        body = "".join(figure._repr_html_() for figure in figures)
+        head = f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Figures</title>'
+        viewport = '<meta name="viewport" content="width=device-width">'
+        file.write_text(f"{head}{viewport}<body>{body}</body></html>", "utf8")
+        page = open_page(file.as_uri(), **options)
+        assert page.complaints == []
+        return page
+
+    return show

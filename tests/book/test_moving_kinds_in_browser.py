@@ -39,23 +39,6 @@ def graph(steps=4):
     return UnfoldedGraph(trace(cell, steps), path=("x_1", "h"), title="Graph", alt="A loop unfolds into a chain.")
 
 
-@pytest.fixture
-def show(tmp_path, open_page):
-    """Return a function that opens a page with these figures."""
-
-    def show(*figures, theme="light", **options):
-        file = tmp_path / "figures.html"
-        body = "".join(figure._repr_html_() for figure in figures)
-        head = f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Figures</title>'
-        viewport = '<meta name="viewport" content="width=device-width">'
-        file.write_text(f"{head}{viewport}<body>{body}</body></html>", "utf8")
-        page = open_page(file.as_uri(), **options)
-        assert page.complaints == []
-        return page
-
-    return show
-
-
 def state(page, kind):
     return page.locator(f".rk-{kind}").get_attribute("data-rk-state")
 
