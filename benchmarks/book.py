@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import book
 
 CHANGED = "reference/grading.md"
-CONTENTS = (*book.PAGES, "rnnkit", "references.bib", "_toc.yml", "constraints.txt")
+CONTENTS = (*book.PAGES, *(name for name in book.SETTINGS if name != "_config.yml"), "rnnkit", "pyproject.toml")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 PAINT = """() => new Promise((found) => new PerformanceObserver((list) =>
     list.getEntriesByName('first-contentful-paint').forEach((entry) => found(entry.startTime))
