@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "book"))
 from coursebook import site  # noqa: E402  (the book's extension lives beside the book, not in an installed package)
 
 DEV, LATEST = "dev", "latest"
-RELEASE = re.compile(r"v\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?")
+RELEASE = re.compile(r"v\d+(?:\.\d+)*(?:(?:a|b|rc)\d+|\.post\d+)?")
 """The name of a release: its git tag, the letter v and a version such as 1.0 or 2.0rc1."""
 
 MARK = "edition.json"

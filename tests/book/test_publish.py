@@ -98,6 +98,12 @@ def test_a_candidate_does_not_become_the_newest(publish, site):
     assert 'data-edition="v1.0"' in (site / "latest" / "index.html").read_text()
 
 
+def test_a_release_that_mends_a_release_is_the_newest(publish, site):
+    for edition in ("v1.0", "v1.0.post1"):
+        assert publish(edition) == 0
+    assert known(site)["newest"] == "v1.0.post1"
+
+
 def test_dev_is_replaced_and_hidden_from_search_engines(publish, site):
     publish("v1.0")
     assert publish("dev") == publish("dev") == 0

@@ -3,6 +3,7 @@ import hashlib
 import html.parser
 import json
 import re
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -171,6 +172,7 @@ def test_nothing_hidden_is_on_any_page(tmp_path, master_path, scored):
     secret = tmp_path / "CANARY-folder" / "05-bptt.ipynb"
     secret.parent.mkdir()
     secret.write_text(source, "utf-8")
+    shutil.copy(master_path.with_name("wrong_answers_05.py"), secret.parent)
     one = scored(lost=["05.1a", "05.2"], notes=("a note",))
     row = replace(one.row, seed="CANARY-seed", policy="CANARY-policy")
     failed = scored(student="b", status="failed", reason="the reference of 05.1a raised CANARY-ours")
