@@ -63,7 +63,8 @@ def exercises(notebook: str) -> tuple[Exercise, ...]:
         When there is no such notebook.
     """
     if notebook not in _NOTEBOOKS:
-        raise UnknownExercise(_unknown("notebook", notebook, list(_NOTEBOOKS)))
+        near = difflib.get_close_matches(str(notebook), list(_NOTEBOOKS), n=1, cutoff=0.5)
+        raise UnknownExercise(_unknown("notebook", notebook, near, list(_NOTEBOOKS)))
     return _NOTEBOOKS[notebook]
 
 
@@ -73,7 +74,7 @@ def exercise(exercise_id: str) -> Exercise:
     Raises
     ------
     UnknownExercise
-        Naming the nearest one and all others.
+        Naming the nearest one, and all of the notebook that is meant.
     """
     return _found(exercise_id)[1]
 
@@ -81,12 +82,14 @@ def exercise(exercise_id: str) -> Exercise:
 def _found(exercise_id: str) -> tuple[str, Exercise]:
     known = {one.id: (notebook, one) for notebook, all_of_it in _NOTEBOOKS.items() for one in all_of_it}
     if not isinstance(exercise_id, str) or exercise_id not in known:
-        raise UnknownExercise(_unknown("exercise", exercise_id, list(known)))
+        near = difflib.get_close_matches(str(exercise_id), list(known), n=1, cutoff=0.5)
+        chapters = {str(exercise_id).partition(".")[0], *(one.partition(".")[0] for one in near)}
+        close = [one for one in known if one.partition(".")[0] in chapters]
+        raise UnknownExercise(_unknown("exercise", exercise_id, near, close or list(_NOTEBOOKS)))
     return known[exercise_id]
 
 
-def _unknown(what: str, name: object, known: list[str]) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+def _unknown(what: str, name: object, near: list[str], known: list[str]) -> str:
     meant = f"did you mean {near[0]!r}? " if near else ""
     return f"there is no {what} {name!r}: {meant}There are {', '.join(known)}"
 

@@ -64,6 +64,12 @@ def command(capsys):
     return run
 
 
+@pytest.fixture(autouse=True)
+def one_notebook(monkeypatch):
+    """The course of these tests has one notebook, however many the project has."""
+    monkeypatch.setattr(new, "shipped", lambda: {RELEASE.stem: RELEASE})
+
+
 @pytest.fixture
 def course(tmp_path, command):
     """A folder that `rnnkit new` has made."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rnnkit.cells import Readout, VanillaRNN
-from rnnkit.check.ex05_bptt import PARAMETERS, draw_problem
+from rnnkit.check.ex05_bptt import BUGS, PARAMETERS, draw_problem
 from rnnkit.forcing import OutputRNN, shifted
 from rnnkit.gradients import check as check_gradient
 from rnnkit.gradients import compare
@@ -125,3 +125,15 @@ def test_the_answer_to_the_first_break_it_holds(master):
     params = here["params"] | {"W_h": 100 * here["params"]["W_h"]}
     _, grads = here["bptt"](here["x"], here["y"], here["h0"], params)
     assert np.abs(grads["h0"]).max() == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 17])
+def test_every_bug_occurs_among_the_given_gradients_and_the_order_depends_on_the_seed(master, seed):
+    cases = master.expected("05.2", seed)["case"]
+    assert len(cases) == 8
+    assert set(cases.tolist()) == set(range(len(BUGS)))
+    assert cases.tolist() != master.expected("05.2", seed + 1)["case"].tolist()
+
+
+def test_the_names_of_the_bugs_are_those_of_the_notebook(master):
+    assert master.answers["BUGS"] == BUGS

@@ -149,7 +149,8 @@ def test_a_master_stores_what_its_check_cells_print_and_no_other_output(name):
     for cell in nbformat.read(ROOT / "solutions" / f"{name}.ipynb", as_version=4).cells:
         if info(cell).get("grade"):
             _, one, _ = cell.source.split('"')
-            assert cell.outputs[0].text == f"✓ {one}: {info(cell)['points']} points\n"
+            points = info(cell)["points"]
+            assert cell.outputs[0].text == f"✓ {one}: {points} point{'s' * (points > 1)}\n"
         elif cell.cell_type == "code":
             assert (cell.outputs, cell.execution_count) == ([], None)
 
@@ -162,9 +163,9 @@ def test_header_points_minutes_and_hints_are_those_of_the_checks(name):
     for one in exercises(name):
         by_function.setdefault(one.function, []).append(one)
     for number, parts in enumerate(by_function.values(), 1):
-        difficulty = parts[0].difficulty
+        total, difficulty = sum(one.points for one in parts), parts[0].difficulty
         header = (
-            f"{sum(one.points for one in parts)} points · {sum(one.minutes for one in parts)} minutes · "
+            f"{total} point{'s' * (total > 1)} · {sum(one.minutes for one in parts)} minutes · "
             f"difficulty {'●' * difficulty}{'○' * (5 - difficulty)} · {parts[0].lecture}"
         )
         chapter = name.partition("-")[0]
@@ -193,7 +194,9 @@ def test_check_cells_carry_the_points_of_their_exercises_in_their_order(name):
         assert (check.points, check.answer) == (check.exercise.points, check.exercise.function)
 
 
-def test_every_stub_scores_nothing_and_says_so(master):
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stub_scores_nothing_and_says_so(name):
+    master = Master.load(ROOT / "solutions" / f"{name}.ipynb")
     here = dict(master.answers)
     for cell in master.release.cells:
         if info(cell).get("solution"):
@@ -203,7 +206,9 @@ def test_every_stub_scores_nothing_and_says_so(master):
             exec(check.source, here)
 
 
-def test_every_reference_answer_passes(master):
+@pytest.mark.parametrize("name", NAMES)
+def test_every_reference_answer_passes(name):
+    master = Master.load(ROOT / "solutions" / f"{name}.ipynb")
     for check in master.checks:
         exec(check.source, dict(master.answers))
 
@@ -227,16 +232,18 @@ def pytest_of_the_notebook(path, tmp_path, option):
     )
 
 
-def test_nbval_passes_on_the_solution(tmp_path):
-    result = pytest_of_the_notebook(ROOT / "solutions/05-bptt.ipynb", tmp_path, "--nbval")
+@pytest.mark.parametrize("name", NAMES)
+def test_nbval_passes_on_the_solution(name, tmp_path):
+    result = pytest_of_the_notebook(ROOT / f"solutions/{name}.ipynb", tmp_path, "--nbval")
     assert result.returncode == 0, result.stdout
     assert "failed" not in result.stdout
 
 
-def test_nbval_fails_on_the_untouched_exercise_with_our_words(tmp_path):
-    result = pytest_of_the_notebook(ROOT / "exercises/05-bptt.ipynb", tmp_path, "--nbval-lax")
+@pytest.mark.parametrize("name", NAMES)
+def test_nbval_fails_on_the_untouched_exercise_with_our_words(name, tmp_path):
+    result = pytest_of_the_notebook(ROOT / f"exercises/{name}.ipynb", tmp_path, "--nbval-lax")
     assert result.returncode == 1
-    for one in exercises("05-bptt"):
+    for one in exercises(name):
         assert f"✗ {one.id}: not written yet" in result.stdout
     assert "Kernel died" not in result.stdout
 
