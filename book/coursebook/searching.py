@@ -1,4 +1,4 @@
-"""What the search knows of names in the library, kept from one build to the next.
+"""Search: chapters stand first in what it finds, and what it knows of names in the library is kept between builds.
 
 Sphinx reads the rest of its search index back in, but not the entries of the general index: without this part, a build
 that writes one page makes the search forget the names on all others.
@@ -38,6 +38,7 @@ def keep(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Act before the index is made, and after it was written."""
+    app.config.html_search_scorer = str(Path(__file__).with_name("scorer.js"))  # type: ignore[attr-defined]
     app.connect("builder-inited", bring_back, priority=100)
     app.connect("build-finished", keep)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,6 +20,7 @@ def test_search_in_files_finds_pages_and_complains_of_nothing(built, open_page):
     page = open_page(f"{(HTML / 'search.html').as_uri()}?q=truncation")
     page.get_by_text("Search finished").wait_for()
     assert page.locator("#search-results a", has_text="Back-propagation through time").count() >= 1
+    assert "chapters/05-bptt.html" in page.locator("#search-results li a").first.get_attribute("href")
     assert page.complaints == []
 
 
