@@ -173,7 +173,10 @@ def _probe_drawing(answer: Answer, rng: np.random.Generator, given: Arrays) -> d
     for make, T in ((pictured, 7), (pictured, 2), (draw_folded, 8), (draw_folded, 9)):
         drawing = make(rng)
         nodes, arrows = _copied(drawing)
-        values[f"o ({drawing.title}, T = {T})"] = answer(nodes, arrows, rng.standard_normal((T, nodes["x"])))
+        o = answer(nodes, arrows, rng.standard_normal((T, nodes["x"])))
+        if o is None:
+            raise FormError("run_drawing must return the rows of o, got None (is a return missing?)")
+        values[f"o ({drawing.title}, T = {T})"] = o
     return values
 
 
