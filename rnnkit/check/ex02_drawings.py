@@ -50,17 +50,18 @@ def deep(layers: int, steps: int) -> Unfolded:
     return Unfolded(f"deep({layers}, {steps})", whole.nodes, up + back)
 
 
-def with_skips(graph: Unfolded, rng: np.random.Generator) -> Unfolded:
-    """Add three edges that skip something, and shuffle the list of edges."""
+def with_skips(graph: Unfolded, rng: np.random.Generator, *, first: bool = False) -> Unfolded:
+    """Add three edges that skip something, and shuffle the list of edges, or put the new ones first."""
     missing = [
         (source, target)
         for n, target in enumerate(graph.nodes)
         for source in graph.nodes[:n]
-        if (source, target) not in graph.edges and not target.startswith("x")
+        if (source, target) not in graph.edges and "x" not in target and (source == "x_1" or "x" not in source)
     ]
     added = [missing[n] for n in rng.choice(len(missing), 3, replace=False)]
-    edges = graph.edges + added
-    return Unfolded(f"{graph.title} with skips", graph.nodes, [edges[n] for n in rng.permutation(len(edges))])
+    edges = added + graph.edges
+    order = range(len(edges)) if first else rng.permutation(len(edges))
+    return Unfolded(f"{graph.title} with skips", graph.nodes, [edges[n] for n in order])
 
 
 def tangle(rng: np.random.Generator, size: int = 9) -> Unfolded:
@@ -79,7 +80,7 @@ def draw_unfolded(rng: np.random.Generator) -> list[tuple[Unfolded, list[tuple[s
         plain._replace(edges=edges),
         deep(3, 3)._replace(edges=deep(3, 3).edges[::-1]),
         with_skips(stack(int(rng.integers(2, 4)), 4), rng),
-        with_skips(deep(2, int(rng.integers(4, 6))), rng),
+        with_skips(deep(2, int(rng.integers(4, 6))), rng, first=True),  # whoever follows the first edge goes wrong
         tangle(rng),
     ]
     asked = []

@@ -89,7 +89,7 @@ def with_infinity(nodes, edges, start, end):
         ("02.1a", lambda *a: (9, 2, 1), r"the longest path from x_1 to h2_3 has 4 edges, yours 9"),
         ("02.1a", lambda *a: (4, None, 1), r"the shortest path from x_1 to h2_3 has 4 edges, yours None"),
         ("02.1b", lambda *a: (4, 4, 7), r"stack\(2, 3\): from x_1 to h2_3 there are 3 paths, you count 7"),
-        ("02.1a", with_infinity, r"no path leads from h2_3 to x_1, so longest is None, and yours is -inf"),
+        ("02.1a", with_infinity, r"no path leads from \w+ to x_\d, so longest is None, and yours is -inf"),
         ("02.1a", lambda *a: ([4, 4], 4, 3), r"has shape \(2,\), expected \(\)"),
     ],
 )
