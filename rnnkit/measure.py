@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rnnkit.arrays import check_positive_int
+from rnnkit.arrays import check_positive_int, check_shape
 
 
 def peak_memory(function: Callable[[], object]) -> int:
@@ -66,6 +66,29 @@ def growth_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
         raise ValueError(f"an exponent needs at least two positive points, got sizes {sizes} and costs {costs}")
     slope, _ = np.polyfit(np.log(sizes), np.log(costs), 1)
     return float(slope)
+
+
+def accuracy_by_step(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return how large a share of the batch is told right at each step, shape ``(T,)``.
+
+    Parameters
+    ----------
+    scores
+        Of every class, shape ``(T, B, V)``; the highest is the answer.
+    y
+        The true classes, shape ``(T, B)``; ``ValueError`` when the shapes do not fit.
+    """
+    check_shape("y", y, tuple(scores.shape[:-1]), "of scores without its last axis")
+    return np.asarray((scores.argmax(axis=-1) == y).mean(axis=1))
+
+
+def error_by_step(predictions: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the root of the mean squared error at each step, shape ``(T,)``, of numbers of shape ``(T, B, O)``.
+
+    ``ValueError`` when the shapes differ.
+    """
+    check_shape("y", y, tuple(predictions.shape), "of the predictions")
+    return np.asarray(np.sqrt(((predictions - y) ** 2).mean(axis=(1, 2))))
 
 
 def bootstrap_interval(

@@ -82,6 +82,20 @@ def test_times_come_one_for_each_function():
         best_seconds([lambda: None], repeats=0)
 
 
+def test_accuracy_is_counted_step_by_step():
+    scores = np.array([[[2.0, 1.0], [0.0, 1.0]], [[3.0, 0.0], [1.0, 0.0]]])  # answers 0, 1 and 0, 0
+    np.testing.assert_array_equal(measure.accuracy_by_step(scores, np.array([[0, 1], [0, 1]])), [1, 0.5])
+    with pytest.raises(ValueError, match="y must have shape"):
+        measure.accuracy_by_step(scores, np.array([0, 1]))
+
+
+def test_error_is_counted_step_by_step():
+    predictions = np.array([[[3.0], [4.0]], [[0.0], [0.0]]])
+    np.testing.assert_allclose(measure.error_by_step(predictions, 0 * predictions), [np.sqrt(12.5), 0])
+    with pytest.raises(ValueError, match="y must have shape"):
+        measure.error_by_step(predictions, np.zeros((2, 2)))
+
+
 def test_a_bootstrap_interval_holds_the_mean_and_narrows_with_more_values():
     rng = np.random.default_rng(0)
     few, many = rng.normal(size=10), rng.normal(size=1000)

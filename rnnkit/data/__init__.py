@@ -11,7 +11,7 @@ from rnnkit.data.names import clean_name, place_names
 from rnnkit.data.reber import is_reber, reber_batch, reber_next, reber_string
 from rnnkit.data.series import Series, co2, nile, page_views, split_in_time, sunspots
 from rnnkit.data.source_code import REGIONS, TEST_MODULES, TRAIN_MODULES, SourceCode, regions, source_code
-from rnnkit.data.tasks import adding, copying, dyck, latch, mackey_glass, parity, temporal_order
+from rnnkit.data.tasks import adding, copying, dyck, flip_flop, latch, mackey_glass, parity, temporal_order
 from rnnkit.data.translation import dates, emoji_names, german_parts, number_words
 from rnnkit.data.trees import Scene, ast_functions, grammar_trees, listops, read_treebank, scenes, vader_trees
 
@@ -35,6 +35,7 @@ __all__ = [
     "docstrings",
     "dyck",
     "emoji_names",
+    "flip_flop",
     "german_parts",
     "glyphs",
     "grammar_trees",

@@ -117,6 +117,29 @@ def parity(rng: np.random.Generator, length: int, batch_size: int) -> tuple[np.n
     return x, x.cumsum(axis=0) % 2
 
 
+def flip_flop(
+    rng: np.random.Generator, length: int, batch_size: int, *, chance: float = 0.4
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw pulses up and down, and the last of them so far: one bit, kept until it is set anew.
+
+    Source: one channel of the three-bit flip-flop of Sussillo and Barak (2013).
+
+    Returns
+    -------
+    x, y
+        Inputs ``(T, B, 1)``: +1 or −1, each equally likely, with ``chance`` at every step and always at the first,
+        otherwise 0; whether the last pulse was +1, ``(T, B)``.
+    """
+    length, batch_size = check_positive_int("length", length), check_positive_int("batch_size", batch_size)
+    if not 0 <= chance <= 1:
+        raise ValueError(f"chance must lie in [0, 1], got {chance}")
+    pulses = rng.choice([-1.0, 1.0], (length, batch_size))
+    there = rng.random((length, batch_size)) < chance
+    there[0] = True
+    last = np.maximum.accumulate(np.where(there, np.arange(length)[:, None], 0), axis=0)  # when the last pulse came
+    return np.where(there, pulses, 0.0)[:, :, None], (np.take_along_axis(pulses, last, axis=0) > 0).astype(np.int64)
+
+
 def dyck(
     rng: np.random.Generator, length: int, batch_size: int, *, pairs: int = 2, depth: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from rnnkit.data import adding, copying, dyck, latch, mackey_glass, parity, temporal_order
+from rnnkit.data import adding, copying, dyck, flip_flop, latch, mackey_glass, parity, temporal_order
 from rnnkit.data.tasks import TEMPORAL_ORDER
 
 
@@ -16,7 +16,7 @@ def rng():
     return np.random.default_rng(7)
 
 
-@pytest.mark.parametrize("task", [adding, copying, temporal_order, latch, parity, dyck, mackey_glass])
+@pytest.mark.parametrize("task", [adding, copying, temporal_order, latch, flip_flop, parity, dyck, mackey_glass])
 def test_a_seed_draws_the_same_batch_again_and_another_seed_another(task):
     first, again, other = (task(np.random.default_rng(seed), 20, 3) for seed in (1, 1, 2))
     for a, b in zip(first, again, strict=True):
@@ -24,7 +24,7 @@ def test_a_seed_draws_the_same_batch_again_and_another_seed_another(task):
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
 
 
-@pytest.mark.parametrize("task", [adding, copying, temporal_order, latch, parity, dyck, mackey_glass])
+@pytest.mark.parametrize("task", [adding, copying, temporal_order, latch, flip_flop, parity, dyck, mackey_glass])
 def test_a_batch_of_none_is_refused_by_name(task, rng):
     with pytest.raises(ValueError, match="batch_size must be a positive int, got 0"):
         task(rng, 20, 0)
@@ -70,6 +70,28 @@ def test_the_latch_shows_its_class_and_then_noise(rng):
     np.testing.assert_array_equal((x[:2, :, 0] > 0).all(axis=0), y == 1)
     assert abs(x[2:].mean()) < 0.01  # 17,400 draws of standard deviation 0.1: the mean's is 0.0008
     assert x[2:].std() == pytest.approx(0.1, rel=0.05)
+
+
+def test_a_flip_flop_tells_the_last_pulse(rng):
+    x, y = flip_flop(rng, 30, 20)
+    assert set(np.unique(x)) == {-1, 0, 1}
+    for b in range(20):
+        last = 0.0
+        for t in range(30):
+            last = x[t, b, 0] or last
+            assert y[t, b] == (last > 0)
+
+
+def test_a_flip_flop_starts_with_a_pulse_and_draws_the_others_by_chance(rng):
+    x, _ = flip_flop(rng, 50, 400, chance=0.2)
+    assert np.abs(x[0]).min() == 1
+    assert np.abs(x[1:]).mean() == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("chance", [-0.1, 1.5, float("nan")])
+def test_a_chance_that_is_none_is_refused(chance, rng):
+    with pytest.raises(ValueError, match=r"chance must lie in \[0, 1\]"):
+        flip_flop(rng, 5, 2, chance=chance)
 
 
 def test_parity_counts_the_ones_so_far(rng):
