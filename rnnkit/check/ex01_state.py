@@ -90,17 +90,31 @@ def draw_initial_problem(
     rng: np.random.Generator,
     T: int = 7,
     N: int = 5,
-    I: int = 3,  # noqa: E741
-    H: int = 4,
+    I: int = 4,  # noqa: E741
+    H: int = 3,
     O: int = 2,  # noqa: E741
 ) -> InitialProblem:
-    """Draw a model that forgets slowly, inputs, noisy targets from a hidden initial state, and another one to start."""
-    orthogonal = np.linalg.qr(rng.standard_normal((H, H)))[0]
-    sizes = {"A": (I, O), "B": (H, O), "C": (I, H)}
-    params = {name: 0.7 * rng.standard_normal(shape) for name, shape in sizes.items()} | {"D": 0.9 * orthogonal}
+    """Draw a model that forgets slowly, inputs, noisy targets from a hidden initial state, and another one to start.
+
+    Every direction of the initial state is heard, so that gradient descent finds the best one in a few hundred steps.
+    """
+    params = _draw_slow_model(rng, I, H, O)
+    while np.linalg.svd(_heard(params, T), compute_uv=False)[-1] < 1:
+        params = _draw_slow_model(rng, I, H, O)
     x, hidden = rng.standard_normal((T, N, I)), rng.standard_normal(H)
     target = models.outputs(params, x, np.tile(hidden, (N, 1))) + 0.3 * rng.standard_normal((T, N, O))
     return InitialProblem(x, target, params, rng.standard_normal(H))
+
+
+def _draw_slow_model(rng: np.random.Generator, I: int, H: int, O: int) -> dict[str, np.ndarray]:  # noqa: E741
+    orthogonal = np.linalg.qr(rng.standard_normal((H, H)))[0]
+    sizes = {"A": (I, O), "B": (H, O), "C": (I, H)}
+    return {name: 0.7 * rng.standard_normal(shape) for name, shape in sizes.items()} | {"D": 0.9 * orthogonal}
+
+
+def _heard(params: dict[str, np.ndarray], T: int) -> np.ndarray:
+    """Return B, DB, D²B, … side by side: what an initial state adds to the outputs."""
+    return np.hstack([np.linalg.matrix_power(params["D"], t) @ params["B"] for t in range(T)])
 
 
 def _probe_initial(which: int) -> Probe:
@@ -128,6 +142,7 @@ _LINEAR = (
     "rnnkit.cells.Linear.read_from_state",
     "rnnkit.cells.Linear.delay_line",
     "rnnkit.cells.Linear.oscillator",
+    "rnnkit.cells.Linear.accumulator",
 )
 """The model itself, and every special case of it that is asked for."""
 
@@ -240,7 +255,8 @@ def _initial(part: str, title: str, which: int, points: int, **fields: Any) -> E
     return _exercise(
         f"6{part}", title, "learn_initial_state", points=points, minutes=7, difficulty=4, lecture=_INITIAL,
         probe=_probe_initial(which), hints=_HINTS_INITIAL,
-        withheld=("rnnkit.initial.LearnedState.backward", *_LINEAR, *_GRADIENTS), **fields,
+        withheld=("rnnkit.initial.LearnedState.backward", "rnnkit.initial.best_linear_state", *_LINEAR, *_GRADIENTS),
+        **fields,
     )  # fmt: skip
 
 
