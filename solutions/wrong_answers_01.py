@@ -14,7 +14,7 @@ _ROTATION, _OSCILLATOR = "D = decay * np.array([[c, s], [-s, c]])", "(C @ E, D @
 _BACK = "dh = dy[t] @ B.T + dh @ D.T"
 _TRAINED = "loss_and_gradients(x, target, params)"
 _MOVED = "params = {name: params[name] - rate * grads[name] for name in"
-_LOOP_OF_TRAINING = f"    for _ in range(steps):\n        loss, grads = {_TRAINED}\n"
+_LOOP_OF_TRAINING = f"    for _ in range(steps):\n        _, grads = {_TRAINED}\n"
 _FOUND = "best = h0 + change"
 
 WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
@@ -194,19 +194,17 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
         Mutant("D is used transposed on the way back", _BACK, "dh = dy[t] @ B.T + dh @ D"),
         Mutant(
             "dh is brought back a step before C and D use it (dh_{t−1} stands where dh_t should)",
-            '        grads["C"] += x[t].T @ dh                        # dC = Σ x_tᵀ dh_t\n',
+            '        grads["C"] += x[t].T @ dh            # dC = Σ x_tᵀ dh_t\n',
             '        dh = dy[t] @ B.T + dh @ D.T\n        grads["C"] += x[t].T @ dh\n',
         ),
         Mutant(
             "the gradients of C and D are overwritten at each step instead of added",
-            '        grads["C"] += x[t].T @ dh                        # dC = Σ x_tᵀ dh_t\n'
-            '        grads["D"] += h[t].T @ dh  ',
+            '        grads["C"] += x[t].T @ dh            # dC = Σ x_tᵀ dh_t\n        grads["D"] += h[t].T @ dh  ',
             '        grads["C"] = x[t].T @ dh\n        grads["D"] = h[t].T @ dh  ',
         ),
         Mutant(
             "the gradients of A and B are overwritten at each step instead of added",
-            '        grads["A"] += x[t].T @ dy[t]                     # dA = Σ x_tᵀ dy_t\n'
-            '        grads["B"] += h[t].T @ dy[t]  ',
+            '        grads["A"] += x[t].T @ dy[t]         # dA = Σ x_tᵀ dy_t\n        grads["B"] += h[t].T @ dy[t]  ',
             '        grads["A"] = x[t].T @ dy[t]\n        grads["B"] = h[t].T @ dy[t]  ',
         ),
         Mutant("the gradient of D is transposed", 'grads["D"] += h[t].T @ dh ', 'grads["D"] += dh.T @ h[t] '),
@@ -221,7 +219,7 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
         Mutant(
             "the gradient is computed once, before the loop",
             _LOOP_OF_TRAINING,
-            f"    loss, grads = {_TRAINED}\n    for _ in range(steps):\n",
+            f"    _, grads = {_TRAINED}\n    for _ in range(steps):\n",
         ),
         Mutant(
             "A is never moved",

@@ -246,7 +246,7 @@ def _models(part: str, kind: str, title: str) -> Exercise:
 
 def _gradients(part: str, title: str, *names: str) -> Exercise:
     return _exercise(
-        f"4{part}", title, "loss_and_gradients", points=1, minutes=8, difficulty=4, lecture=_GENERAL,
+        f"4{part}", title, "loss_and_gradients", points=1, minutes=7, difficulty=4, lecture=_GENERAL,
         probe=models.probe_gradients(*names), hints=_HINTS_GRADIENTS, withheld=(*_LINEAR, *_GRADIENTS),
     )  # fmt: skip
 
