@@ -177,3 +177,8 @@ def certify_train(got: Arrays, rng: np.random.Generator, given: Arrays) -> dict[
     if not np.isfinite(loss):
         raise FormError("the outputs of the trained model grow without end; is the rate too large?")
     return {f"the loss on new springs (at most {BOUND})": at_most(loss, BOUND)}
+
+
+def words_train(name: str, got: np.ndarray, expected: np.ndarray) -> str:
+    """Say how far the loss is from its bound, and what to try."""
+    return f"the loss on new springs is {float(got):.4g}, at most {BOUND} will do: more steps, or another rate?"

@@ -274,7 +274,8 @@ EXERCISES = (
     _gradients("b", "what makes the state", "C", "D"),
     _exercise(
         "5", "learn the four matrices", "train", points=2, minutes=10, difficulty=2, lecture=_GENERAL,
-        probe=models.probe_train, certify=models.certify_train, hints=_HINTS_TRAIN, withheld=(*_LINEAR, *_GRADIENTS),
+        probe=models.probe_train, certify=models.certify_train, words=models.words_train,
+        hints=_HINTS_TRAIN, withheld=(*_LINEAR, *_GRADIENTS),
     ),
     _initial("a", "the gradient of the initial state", 0, 2),
     # An answer that walks down the bowl stops near its bottom: three digits are enough.

@@ -268,6 +268,18 @@ def test_a_rate_that_is_too_large_is_told(answers):
     assert told("01.5", train) == "A holds NaN or infinity; is the rate too large, or the way uphill?"
 
 
+def test_too_little_training_is_told_with_the_loss(answers):
+    def train(x, target, params):
+        for _ in range(7):
+            grads = answers["loss_and_gradients"](x, target, params)[1]
+            params = {name: params[name] - 0.05 * grads[name] for name in params}
+        return params
+
+    words = told("01.5", train)
+    assert words.startswith("the loss on new springs is 0.")
+    assert words.endswith(", at most 0.02 will do: more steps, or another rate?")
+
+
 def test_a_model_that_explodes_is_told():
     start = {"A": np.zeros((1, 1)), "B": np.ones((2, 1)), "C": np.ones((1, 2)), "D": 1e20 * np.eye(2)}
     with np.errstate(all="ignore"), pytest.raises(FormError, match="grow without end; is the rate too large"):
