@@ -204,8 +204,8 @@ _HINTS_TRAIN = (
     "A gradient points uphill. Take a small step against it, compute it anew, and repeat.",
     "One step changes all four matrices by `-rate * grads[name]`. Print the loss now and then: if it grows, the rate "
     "is too large; if it hardly falls, too small.",
-    "`rate = 0.05` and 200 steps are enough. In the loop: `_, grads = loss_and_gradients(x, target, params)`, then, for "
-    "each of the four names, `params[name] = params[name] - rate * grads[name]`. After the loop: `return params`.",
+    "`rate = 0.05` and 200 steps are enough. In the loop: `_, grads = loss_and_gradients(x, target, params)`, then, "
+    "for each of the four names, `params[name] = params[name] - rate * grads[name]`. After the loop: `return params`.",
 )
 _HINTS_INITIAL = (
     "Move $h_0$ a little: the change reaches $y_1$, $y_2$, $y_3$ through $B$, $DB$, $D^2B$.",
