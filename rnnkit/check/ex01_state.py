@@ -107,7 +107,8 @@ def draw_initial_problem(
 
 
 def _draw_slow_model(rng: np.random.Generator, I: int, H: int, O: int) -> dict[str, np.ndarray]:  # noqa: E741
-    orthogonal = np.linalg.qr(rng.standard_normal((H, H)))[0]
+    Q, R = np.linalg.qr(rng.standard_normal((H, H)))
+    orthogonal = Q * np.sign(np.diag(R))  # the one with positive R: the same whichever LAPACK computes it
     sizes = {"A": (I, O), "B": (H, O), "C": (I, H)}
     return {name: 0.7 * rng.standard_normal(shape) for name, shape in sizes.items()} | {"D": 0.9 * orthogonal}
 
