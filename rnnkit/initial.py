@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from rnnkit.arrays import Array, assign, check_positive_int, check_shape, namespace, zeros
-from rnnkit.cells import Cell, HasParameters, Parameters
+from rnnkit.cells import Cell, HasParameters, Linear, Parameters
 from rnnkit.unroll import unroll
 
 
@@ -91,6 +91,38 @@ class LearnedState(HasParameters):
         """Return the gradient of ``h0`` from that of the batch's initial states, shape ``(B, S)``."""
         check_shape("dh0", dh0, (None, self.h0.shape[0]), "(B, S)")
         return {"h0": dh0.sum(axis=0)}
+
+
+def best_linear_state(model: Linear, x: np.ndarray, target: np.ndarray) -> np.ndarray:
+    r"""Return the initial state, one for all sequences, that makes a linear model's squared error least.
+
+    The outputs are :math:`y_t = y_t^{(0)} + h_0 D^{t-1} B` with those from a zero state in front, so the error is a
+    parabola in :math:`h_0`; gradient descent by :math:`\sum_t dy_t (D^{t-1} B)^\top` ends where this begins.
+
+    Parameters
+    ----------
+    model
+        With NumPy parameters.
+    x, target
+        Shapes ``(T, B, I)`` and ``(T, B, O)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(H,)``; of several equally good states the shortest.
+
+    Raises
+    ------
+    ValueError
+        When a shape does not fit.
+    """
+    from_zero = model.output_from(x, unroll(model, x)[:-1])
+    check_shape("target", target, tuple(from_zero.shape), "(T, B, O)")
+    reach = [model.B]
+    for _ in range(1, len(x)):
+        reach.append(model.D @ reach[-1])
+    wanted = (target - from_zero).mean(axis=1)  # all sequences are moved alike, so only their mean error counts
+    return np.asarray(np.linalg.lstsq(np.hstack(reach).T, wanted.ravel(), rcond=None)[0])
 
 
 def transient(cell: Cell, x: Array, h0: Array, other_h0: Array) -> Array:

@@ -43,6 +43,35 @@ def moving_average(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(sum(newest_first))
 
 
+def fitted_window(x: np.ndarray, target: np.ndarray, width: int) -> np.ndarray:
+    r"""Return the weights of a moving average that comes closest to a target, by least squares.
+
+    Parameters
+    ----------
+    x, target
+        Series of one length, shape ``(T,)``. ``target[t]`` is what the window that ends in ``x[t]`` is to give.
+    width
+        How many weights; the first ``width - 1`` targets are left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(width,)``, newest input first, as :func:`moving_average` takes them.
+
+    Raises
+    ------
+    ValueError
+        When shapes differ, or the series is too short to determine the weights.
+    """
+    x, target = np.asarray(x), np.asarray(target)
+    if x.ndim != 1 or x.shape != target.shape:
+        raise ValueError(f"x and target must have one shape (T,), got {x.shape} and {target.shape}")
+    if len(x) < 2 * check_positive_int("width", width) - 1:
+        raise ValueError(f"a window of {width} weights needs at least {2 * width - 1} steps, got {len(x)}")
+    windows = np.lib.stride_tricks.sliding_window_view(x, width)[:, ::-1]
+    return np.asarray(np.linalg.lstsq(windows, target[width - 1 :], rcond=None)[0])
+
+
 def exponential_average(x: np.ndarray, gamma: float, h0: float | np.ndarray = 0.0) -> np.ndarray:
     r"""Return :math:`h_t = \gamma h_{t-1} + (1 - \gamma) x_t`: one number of state, an infinite horizon.
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rnnkit import gradients, initial
-from rnnkit.cells import LSTM, Clockwork, VanillaRNN
+from rnnkit.cells import LSTM, Clockwork, Linear, VanillaRNN
 from rnnkit.layers import StackedCell
 from rnnkit.unroll import bptt, unroll
 
@@ -42,6 +42,17 @@ def test_a_learned_state_gets_the_sum_of_the_batch(cell):
     gradients.check(lambda: unroll(cell, x, start.forward(3))[1:, :, :3].sum(), start.parameters(), mine, rtol=1e-6)
 
 
+def test_at_the_best_state_of_a_linear_model_the_gradient_of_h0_vanishes():
+    model = Linear.create(2, 3, np.random.default_rng(0), output_size=2, gain=0.8)
+    x, target = np.random.default_rng(1).normal(size=(2, 9, 4, 2))
+    h0 = initial.best_linear_state(model, x, target)
+
+    def loss():
+        return ((model.output_from(x, unroll(model, x, h0)[:-1]) - target) ** 2).sum()
+
+    np.testing.assert_allclose(gradients.central_difference(loss, h0), 0, atol=1e-6)  # of a loss near 100
+
+
 def test_a_contracting_network_forgets_where_it_began():
     cell = VanillaRNN.create(2, 4, np.random.default_rng(0), gain=0.5)
     x, rng = np.zeros((30, 1, 2)), np.random.default_rng(1)
@@ -56,6 +67,10 @@ def test_a_contracting_network_forgets_where_it_began():
     [
         (lambda c: initial.zero_state(c, 0), "batch_size must be a positive int, got 0"),
         (lambda c: initial.random_state(c, 2, np.random.default_rng(0), scale=-1), "scale must not be negative"),
+        (
+            lambda c: initial.best_linear_state(Linear.accumulator(), np.zeros((3, 1, 1)), np.zeros((2, 1, 1))),
+            r"target must have shape \(T, B, O\)",
+        ),
         (lambda c: initial.LearnedState(np.zeros((2, 2))), r"h0 must have shape \(S,\)"),
     ],
 )

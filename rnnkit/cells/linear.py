@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from rnnkit.arrays import Array, check_positive_int, check_shape, namespace
+from rnnkit.arrays import Array, check_positive_int, check_shape, concatenate, namespace
 from rnnkit.cells.base import StepGradient
 from rnnkit.cells.shaped import ShapedCell
 
@@ -127,6 +127,19 @@ class Linear(ShapedCell):
         check_shape("P", P, (self.hidden_size, self.hidden_size), "(H, H)")
         solve = namespace(P).linalg.solve
         return type(self)(self.A, solve(P, self.B), self.C @ P, solve(P, self.D @ P))
+
+    def closed_loop(self) -> Array:
+        r"""Return ``M (I+H, I+H)``, one step on the model's own forecasts: :math:`[y_t\; h_t] = [x_t\; h_{t-1}]\,M`.
+
+        Where the output is a forecast of the next input, :math:`y_t` stands in for :math:`x_{t+1}`. The eigenvalues of
+        ``M = [[A, C], [B, D]]``, in lecture B's columns of its block matrix itself, say which rhythms the model
+        goes on in; those of ``D`` say how it forgets inputs.
+
+        ValueError unless outputs have the size of inputs.
+        """
+        if self.A.shape[0] != self.A.shape[1]:
+            raise ValueError(f"a closed loop needs outputs of the size of inputs, got A of shape {tuple(self.A.shape)}")
+        return concatenate([concatenate([self.A, self.C]), concatenate([self.B, self.D])], axis=0)
 
 
 @dataclass

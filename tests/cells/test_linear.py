@@ -112,3 +112,16 @@ def test_without_weights_a_leaky_state_decays_by_one_minus_leak():
     cell = Leaky(np.zeros((1, 2)), np.zeros((2, 2)), np.zeros(2), leak=0.1)
     h = unroll(cell, np.zeros((30, 1, 1)), np.array([[1.0, -2.0]]))
     np.testing.assert_allclose(h[:, 0, 0], 0.9 ** np.arange(31), rtol=1e-12)
+
+
+def test_a_closed_loop_goes_on_as_the_cell_fed_with_its_own_output():
+    cell = Linear.create(2, 3, RNG(0), output_size=2)
+    x, h = RNG(1).normal(size=(1, 2)), RNG(2).normal(size=(1, 3))
+    expected = [cell.output_from(x, h), cell.step(x, h)]
+    found = np.concatenate([x, h], axis=1) @ cell.closed_loop()
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-13)
+
+
+def test_a_closed_loop_needs_outputs_like_inputs():
+    with pytest.raises(ValueError, match="a closed loop needs outputs of the size of inputs"):
+        Linear.create(2, 3, RNG(0), output_size=1).closed_loop()
