@@ -46,6 +46,7 @@ def problems_before(source: Path) -> list[Problem]:
 
 def wrong_data(source: Path) -> Iterator[Problem]:
     """Yield what is wrong with the data files that a build cannot begin without."""
+    yield from wrong_references(source / "references.bib")
     letters, chapters = source / "book" / "notation.toml", source / "book" / "chapters.toml"
     if letters.is_file():
         yield from (Problem(f"book/{letters.name}:{line}", what) for line, what in notation.mistakes_in(letters))
@@ -57,6 +58,21 @@ def wrong_data(source: Path) -> Iterator[Problem]:
             yield Problem(f"book/{chapters.name}:{line[1] if line else 1}", f"no valid TOML: {error}")
         except KeyError as missing:
             yield Problem(f"book/{chapters.name}", f"a [[chapter]] lacks {missing}")
+
+
+def wrong_references(file: Path) -> Iterator[Problem]:
+    """Yield what makes a bibliography unreadable: the first place where it is no BibTeX, or a key that stands twice."""
+    from pybtex.database import BibliographyDataError  # type: ignore[import-untyped]
+    from pybtex.database.input.bibtex import Parser  # type: ignore[import-untyped]
+    from pybtex.scanner import PybtexSyntaxError  # type: ignore[import-untyped]
+
+    try:
+        if file.is_file():
+            Parser().parse_string(file.read_text("utf8"))
+    except PybtexSyntaxError as error:
+        yield Problem(f"{file.name}:{error.lineno}", f"no valid BibTeX: {error.args[0]}")
+    except BibliographyDataError as error:
+        yield Problem(file.name, one_line(str(error)))
 
 
 def at(node: yaml.Node | None, path: list[str | int]) -> yaml.Node | None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+BIBLIOGRAPHY = (ROOT / "references.bib").read_text("utf8")
 SVG = "from IPython.display import SVG\nSVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')"
 
 
@@ -160,6 +161,18 @@ def test_a_letter_that_is_none_is_named_before_anything_is_executed(wrong):
 def test_chapters_that_are_no_toml_are_named(wrong):
     (found,) = wrong("book/chapters.toml", "[[chapter]]", "[[chapter]")
     assert found.startswith(f"book/chapters.toml:{line('book/chapters.toml', '[[chapter]]')}: no valid TOML")
+
+
+def test_a_bibliography_that_cannot_be_read_is_named_with_its_line(wrong):
+    second = line("references.bib", next(text for text in BIBLIOGRAPHY.splitlines()[1:] if text.startswith("@")))
+    (found,) = wrong("references.bib", "\n}\n@", "\n@")
+    assert found == f"references.bib:{second - 1}: no valid BibTeX: '}}' expected"
+
+
+def test_a_work_that_stands_twice_in_the_bibliography_is_named(wrong):
+    entry = BIBLIOGRAPHY[: BIBLIOGRAPHY.index("\n}\n") + 3]
+    key = entry.partition("{")[2].partition(",")[0]
+    assert wrong("references.bib", entry, entry + entry) == [f"references.bib: repeated bibliography entry: {key}"]
 
 
 def test_a_notebook_that_is_no_json_is_named(wrong):
