@@ -61,3 +61,17 @@ def test_a_page_without_moving_figures_links_nothing(built):
 def test_no_page_carries_the_state_of_widgets(built):
     for page in HTML.rglob("*.html"):
         assert "vnd.jupyter.widget" not in page.read_text("utf8"), page
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_every_curve_of_a_moving_figure_can_be_seen(address, pages, open_page):
+    colour = "(all) => all.map((each) => [getComputedStyle(each).stroke, getComputedStyle(each).fill])"
+    seen = []
+    for path in (path for path in pages if "rk-figure" in (HTML / path).read_text("utf8")):
+        page = open_page(f"{address}/{path}", color_scheme="light")
+        drawn = page.locator(".rk-series")
+        seen += [(path, *each) for each in drawn.evaluate_all(colour)]
+        page.close()
+    assert seen
+    assert [each for each in seen if each[1] == "none" and each[2] in ("none", "rgb(0, 0, 0)")] == []
