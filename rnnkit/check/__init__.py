@@ -15,7 +15,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from rnnkit.check import ex05_bptt
+from rnnkit.check import ex03_vanilla_rnn, ex05_bptt
 from rnnkit.check.exercise import Answer, Arrays, Exercise
 from rnnkit.check.feedback import NotRightYet, diagnose, load_golden, untouched_randomness, unwritten
 from rnnkit.check.oracle import Ask, Oracle, Remote, answer_call
@@ -42,7 +42,10 @@ __all__ = [
     "run_probe",
 ]
 
-_NOTEBOOKS: Mapping[str, tuple[Exercise, ...]] = {"05-bptt": ex05_bptt.EXERCISES}
+_NOTEBOOKS: Mapping[str, tuple[Exercise, ...]] = {
+    "03-vanilla-rnn": ex03_vanilla_rnn.EXERCISES,
+    "05-bptt": ex05_bptt.EXERCISES,
+}
 
 
 class UnknownExercise(ValueError):  # noqa: N818 -- it reads better in a learner's notebook
