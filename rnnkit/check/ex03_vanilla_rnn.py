@@ -161,7 +161,7 @@ def _probe_output_recurrent(answer: Answer, rng: np.random.Generator, given: Arr
     return {"o": answer(rng.standard_normal((T, B, I)), rng.standard_normal((B, V)), params)}
 
 
-# ------------------------------------------------------------------ 03.6
+# ------------------------------------------------------------------ 03.6; 03.5 has a module of its own
 
 
 def _probe_conditioned(how: str) -> Callable[[Answer, np.random.Generator, Arrays], Values]:
@@ -219,10 +219,24 @@ _CONTEXT_HINTS = (
     "`drive = c @ W_c` or `0`, once, before the loop. Then `h.append(np.tanh(x[t] @ W_x + drive + h[t] @ W_h + b))`, "
     "beginning with `h = [np.tanh(c @ V)]` or a row of zeros for each sequence.",
 )
-_LOSSES = (
-    "rnnkit.losses.softmax_cross_entropy",
+TORCH_LOSSES = (
     "torch.nn.functional.cross_entropy",
+    "torch.nn.functional.nll_loss",
     "torch.nn.CrossEntropyLoss",
+    "torch.nn.NLLLoss",
+    "torch._C._nn.cross_entropy_loss",
+    "torch._C._nn.nll_loss",
+    "torch._C._nn.nll_loss_nd",
+    "torch.ops.aten.cross_entropy_loss",
+    "torch.ops.aten.nll_loss",
+)
+"""Where a cost is the question: torch's own is the answer, in one line."""
+
+_LIBRARY_LOSSES = (
+    "rnnkit.losses.softmax_cross_entropy",
+    "rnnkit.gradients.central_difference",
+    "rnnkit.gradients.complex_step",
+    *TORCH_LOSSES,
     *TORCH_AUTOGRAD,
 )
 
@@ -272,7 +286,7 @@ EXERCISES = (
         3,
         "San Pablo, slide Loss Function and Cost Function",
         _COST_HINTS,
-        _LOSSES,
+        _LIBRARY_LOSSES,
         [
             ("the cost, step by step", 2, 12, _probe_masked_cost("cost", "steps")),
             ("its gradient", 2, 8, _probe_masked_cost("do")),
