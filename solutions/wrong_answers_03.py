@@ -224,6 +224,12 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
         Mutant("under “each_step” the context is told at the start as well", 'if how in ("initial", "both")', "if how"),
         Mutant("under “each_step” the context is never told", '("each_step", "both") else', '("both",) else'),
         Mutant(
+            "under “each_step” the context is told at the start instead",
+            'if how in ("initial", "both") else nothing]\n'
+            '    drive = c @ W_c if how in ("each_step", "both") else nothing ',
+            'if how else nothing]\n    drive = c @ W_c if how == "both" else nothing ',
+        ),
+        Mutant(
             "under “both” the context is told at the start alone", '("each_step", "both") else', '("each_step",) else'
         ),
         Mutant("the context is told at the first step alone", "drive + h[-1]", "drive * (len(h) == 1) + h[-1]"),
