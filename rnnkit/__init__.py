@@ -3,7 +3,7 @@
 The rooms, from the ground up:
 
 - :mod:`rnnkit.init`, :mod:`rnnkit.losses`, :mod:`rnnkit.text`, :mod:`rnnkit.predictors` -- plain functions over arrays
-- :mod:`rnnkit.cells` -- one step forward and the same step backward; :mod:`rnnkit.notations` -- as five lectures write it
+- :mod:`rnnkit.cells`, :mod:`rnnkit.notations` -- one step forward and the same step backward; as five lectures write it
 - :mod:`rnnkit.unroll` -- the step repeated over time; BPTT, truncated, checkpointed
 - :mod:`rnnkit.run`, :mod:`rnnkit.kernels`, :mod:`rnnkit.scan` -- the same, fast
 - :mod:`rnnkit.gradients`, :mod:`rnnkit.probe` -- is a gradient right, where does it come from; what does a unit track?

@@ -26,7 +26,7 @@ def test_each_lecture_means_the_step_of_the_cell(cell, given, lecture):
     assert np.abs(notations.steps(cell)[lecture](*given) - cell.step(*given)).max() < 1e-14
 
 
-@pytest.mark.parametrize("pair", combinations(notations.LECTURES, 2), ids=" = ".join)
+@pytest.mark.parametrize("pair", list(combinations(notations.LECTURES, 2)), ids=" = ".join)
 def test_any_two_lectures_agree(cell, given, pair):
     one, other = (notations.steps(cell)[lecture](*given) for lecture in pair)
     assert np.abs(one - other).max() < 1e-14
