@@ -146,8 +146,8 @@ def _english(words: str) -> list[str]:
 
 _TASKS: Mapping[str, tuple[str, Callable[[], _Loaded]]] = {
     PATTERNS[0]: ("image of a letter → which letter", _letters),
-    PATTERNS[1]: ("number in digits → its English words", _digits_to_words),
+    PATTERNS[1]: ("number in digits → in English words", _digits_to_words),
     PATTERNS[2]: ("name of an emoji → its language", _languages),
-    PATTERNS[3]: ("source code → what each character is part of", _parts_of_code),
+    PATTERNS[3]: ("source code → region of each character", _parts_of_code),
     PATTERNS[4]: ("number in German → in English", _german_to_english),
 }
