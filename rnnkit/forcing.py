@@ -163,6 +163,42 @@ def free_running(net: OutputRNN | CountTable, x: Array, first: Array) -> Array:
     return namespace(x).stack(predictions)
 
 
+def futures(net: OutputRNN, histories: np.ndarray, future: np.ndarray, first: int = 0) -> np.ndarray:
+    """Return what the network answers, running free, to the same future after each of several histories.
+
+    Its only memory is the class it said last: histories that end in the same class have the same future, bit for bit,
+    so there are at most ``V`` different ones. Each history runs by itself, as one sequence.
+
+    Parameters
+    ----------
+    net
+        Its weights do not matter.
+    histories
+        Inputs of ``N`` histories, shape ``(N, T, I)``.
+    future
+        The inputs that follow, shape ``(F, I)``.
+    first
+        The class before the first step.
+
+    Returns
+    -------
+    numpy.ndarray
+        Scores over the future, shape ``(N, F, V)``.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville (2016), section 10.2.1: such a network is less powerful because it lacks
+    connections between hidden units.
+    """
+    check_shape("histories", histories, (None, None, future.shape[-1]), "(N, T, I)")
+    scores = []
+    for history in histories:
+        x, start = np.concatenate([history, future])[:, None], np.array([first])
+        said = free_running(net, x, start)
+        scores.append([net.logits(*now)[0] for now in zip(x, shifted(said, start), strict=True)][len(history) :])
+    return np.array(scores)
+
+
 def scheduled_inputs(
     net: OutputRNN, x: np.ndarray, y: np.ndarray, first: np.ndarray, own: float, rng: np.random.Generator
 ) -> np.ndarray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from rnnkit.arrays import check_positive_int, check_shape
+from rnnkit.arrays import Array, check_positive_int, check_shape
 
 
 def peak_memory(function: Callable[[], object]) -> int:
@@ -52,6 +53,28 @@ def best_seconds(functions: Sequence[Callable[[], object]], *, repeats: int = 5)
             function()
             times.append(time.perf_counter() - start)
     return [min(times) for times in taken]
+
+
+def multiply_adds(parameters: Mapping[str, Array], batch_size: int) -> int:
+    """Return how many multiplications (each with an addition) one step of ``batch_size`` sequences takes.
+
+    In a network whose step puts every row once through every matrix, as the vanilla cell and the readout do, that is
+    the batch size times the number of weights; biases and activations are not counted.
+
+    Parameters
+    ----------
+    parameters
+        By name, as ``parameters()`` of a cell returns them; those that are no matrix do not count.
+    batch_size
+        ``B``.
+
+    Raises
+    ------
+    ValueError
+        When ``batch_size`` is not a positive int.
+    """
+    weights = (math.prod(array.shape) for array in parameters.values() if len(array.shape) == 2)
+    return check_positive_int("batch_size", batch_size) * int(sum(weights))
 
 
 def growth_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:

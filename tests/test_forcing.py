@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnkit import gradients
-from rnnkit.forcing import CountTable, OutputRNN, free_running, scheduled_inputs, shifted
+from rnnkit.forcing import CountTable, OutputRNN, free_running, futures, scheduled_inputs, shifted
 
 
 @pytest.fixture
@@ -86,3 +86,20 @@ def test_the_own_output_is_a_draw_from_the_softmax_not_its_maximum():
     fed = scheduled_inputs(net, x, y, np.ones(8, np.int32), 1.0, np.random.default_rng(2))
     assert fed.dtype == np.int64
     assert 0.72 < (fed[1:] == 1).mean() < 0.78  # 3992 draws: a standard deviation is 0.007
+
+
+def test_histories_that_end_in_the_same_output_have_the_same_future():
+    rng = np.random.default_rng(0)
+    histories, future = rng.normal(size=(12, 4, 2)), rng.normal(size=(5, 2))
+    for _ in range(10):
+        net = OutputRNN.create(2, 6, 3, rng)
+        answers = futures(net, histories, future)
+        last = [free_running(net, h[:, None], np.array([0]))[-1, 0] for h in histories]
+        by_end = {end: {a.tobytes() for a, e in zip(answers, last, strict=True) if e == end} for end in last}
+        assert all(len(different) == 1 for different in by_end.values())
+
+
+def test_a_history_of_another_width_is_refused():
+    net = OutputRNN.create(2, 6, 3, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"histories must have shape \(N, T, I\)"):
+        futures(net, np.zeros((2, 4, 3)), np.zeros((5, 2)))

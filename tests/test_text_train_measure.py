@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rnnkit import measure
+from rnnkit.cells import VanillaRNN
 from rnnkit.measure import best_seconds, growth_exponent, peak_memory
 from rnnkit.text import Vocabulary, columns
 from rnnkit.train import Adam
@@ -114,3 +115,10 @@ def test_the_hidden_size_for_a_budget_is_the_largest_that_fits():
         measure.hidden_size_for(lambda h: 5 * h, 4)
     with pytest.raises(ValueError, match="num_parameters must grow"):
         measure.hidden_size_for(lambda h: 3, 4)
+
+
+def test_multiply_adds_are_the_batch_times_the_weights_of_all_matrices():
+    cell = VanillaRNN.create(3, 5, np.random.default_rng(0))
+    assert measure.multiply_adds(cell.parameters(), 7) == 7 * (3 * 5 + 5 * 5)
+    with pytest.raises(ValueError, match="batch_size must be a positive int"):
+        measure.multiply_adds(cell.parameters(), 0)

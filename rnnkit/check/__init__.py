@@ -15,7 +15,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from rnnkit.check import ex01_state, ex02_unfolding, ex05_bptt
+from rnnkit.check import ex01_state, ex02_unfolding, ex03_vanilla_rnn, ex05_bptt
 from rnnkit.check.exercise import Answer, Arrays, Exercise
 from rnnkit.check.feedback import NotRightYet, diagnose, load_golden, untouched_randomness, unwritten
 from rnnkit.check.oracle import Ask, Oracle, Remote, answer_call
@@ -45,6 +45,7 @@ __all__ = [
 _NOTEBOOKS: Mapping[str, tuple[Exercise, ...]] = {
     "01-state": ex01_state.EXERCISES,
     "02-unfolding": ex02_unfolding.EXERCISES,
+    "03-vanilla-rnn": ex03_vanilla_rnn.EXERCISES,
     "05-bptt": ex05_bptt.EXERCISES,
 }
 

@@ -8,6 +8,7 @@ from rnnkit.data.files import Split, split_by_hash
 from rnnkit.data.glyphs import FACES, Glyphs, glyphs
 from rnnkit.data.motion import Motion, salamander
 from rnnkit.data.names import clean_name, place_names
+from rnnkit.data.patterned import PatternTask, pattern_task
 from rnnkit.data.reber import is_reber, reber_batch, reber_next, reber_string
 from rnnkit.data.series import Series, co2, nile, page_views, split_in_time, sunspots
 from rnnkit.data.source_code import REGIONS, TEST_MODULES, TRAIN_MODULES, SourceCode, regions, source_code
@@ -22,6 +23,7 @@ __all__ = [
     "TRAIN_MODULES",
     "Glyphs",
     "Motion",
+    "PatternTask",
     "Scene",
     "Series",
     "SourceCode",
@@ -47,6 +49,7 @@ __all__ = [
     "number_words",
     "page_views",
     "parity",
+    "pattern_task",
     "place_names",
     "read_treebank",
     "reber_batch",

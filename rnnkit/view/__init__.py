@@ -15,6 +15,7 @@ from rnnkit.view.moving import (
     Slider,
     UnfoldedGraph,
 )
+from rnnkit.view.patterns import draw_wiring
 from rnnkit.view.style import COLOURS, INK, use_style
 from rnnkit.view.trace import NINE_LINES, trace_nine_lines
 from rnnkit.view.widgets import explore_alignment, explore_gates, explore_spectrum, explore_text, slider
@@ -41,6 +42,7 @@ __all__ = [
     "draw_graph",
     "draw_spectrum",
     "draw_tree",
+    "draw_wiring",
     "explore_alignment",
     "explore_gates",
     "explore_spectrum",
