@@ -83,7 +83,8 @@
       const key = a.base + a.primes;
       const exact = words.exact[a.sub === null ? key : `${key}_${plain(a.sub)}`];
       const indexed = (a.sub === null || isIndex(a.sub)) && words.indexed[key];
-      const match = exact && (exact.letter || !indexed) ? exact : indexed;
+      const bound = exact && exact.symbol.only;  // what a letter means in this place goes before all else, lettered or not
+      const match = exact && (exact.letter || bound || !indexed) ? exact : indexed;
       if (match && match.letter) {
         if (identity(match.letter) !== match.symbol.key) report.taken.add(identity(match.letter));
         const template = match.letter;

@@ -140,6 +140,8 @@ def test_a_letter_can_mean_another_thing_in_another_place(rewriter):
     assert rewritten(rewriter, ["o_t"], "B", "chapters/08-lstm") == ["o_{g,t}"]
     assert rewritten(rewriter, ["g_t W_{xg}"], "T", "chapters/08-lstm sec-ugrnn") == [r"G[t,J] (W^{x,G})^\top"]
     assert rewritten(rewriter, ["W_x"], "S", "chapters/05-bptt") == [r"W_{xh}^\top"]
+    assert rewritten(rewriter, ["L T"], "S", "chapters/02-unfolding sec-02-depth") == ["L T"]  # layers, not the loss
+    assert rewritten(rewriter, ["h_t - h_t'"], "U", "chapters/01-state") == ["s_{t} - s'_{t}"]
 
 
 @pytest.mark.browser
