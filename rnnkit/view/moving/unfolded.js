@@ -90,7 +90,7 @@ function unfolded(root, stage, { T, marks, folded, unfolded: whole, folds, weigh
   function show() {
     press(mark);
     if (wide) draw(wide);
-    say(step ? `unfolded over ${step} ${step === 1 ? "step" : "steps"}` : "folded: a black square is one step of time", sentence());
+    say(step ? `unfolded over ${step} ${step === 1 ? "step" : "steps"}` : "folded: a filled square is one step of time", sentence());
     tell({ step, mark });
   }
   drawAtWidth(scroll, (width) => { wide = width; draw(width); });
