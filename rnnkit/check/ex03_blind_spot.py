@@ -20,6 +20,10 @@ SHAPES = {"W_x": (6, 5), "W_r": (4, 5), "b": (5,), "W_y": (5, 4), "b_y": (4,), "
 MOST_STEPS = 3
 APART, ALIKE, TOLD_APART = 0.1, 1e-4, 0.01
 
+_BETWEEN = "the largest difference between the two histories"
+_BY_OUTPUT = "the largest difference of later outputs, the output fed back"
+_BY_STATE = "the largest difference of later outputs, the state fed back"
+
 
 def draw_networks(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Draw the weights of both networks and the output before the first step.
@@ -49,7 +53,11 @@ def probe(answer: Answer, rng: np.random.Generator, given: Arrays) -> dict[str, 
     """Hand over the two histories."""
     params = fresh(given)
     o0 = params.pop("o0")
-    first, second = pair_of(answer(o0, params), "twins", "first", "second")
+    result = answer(o0, params)
+    pair = (
+        list(result) if isinstance(result, np.ndarray) and result.ndim == 3 else result
+    )  # one array (2, T, I) is both
+    first, second = pair_of(pair, "twins", "first", "second")
     return {"first": first, "second": second}
 
 
@@ -67,14 +75,27 @@ def certify(got: Arrays, rng: np.random.Generator, given: Arrays) -> dict[str, A
         for from_output in (True, False)
     }
     return {
-        f"the largest difference between the two histories (at least {APART})": at_least(
-            np.abs(first - second).max(), APART
-        ),
-        f"the largest difference of later outputs, the output fed back (at most {ALIKE})": at_most(apart[True], ALIKE),
-        f"the largest difference of later outputs, the state fed back (at least {TOLD_APART})": at_least(
-            apart[False], TOLD_APART
-        ),
+        _BETWEEN: at_least(np.abs(first - second).max(), APART),
+        _BY_OUTPUT: at_most(apart[True], ALIKE),
+        _BY_STATE: at_least(apart[False], TOLD_APART),
     }
+
+
+def words(name: str, got: np.ndarray, expected: np.ndarray) -> str | None:
+    """Say which of the three conditions fails, and what that means."""
+    if not np.isfinite(got):
+        return f"{name} is {float(got)}: the histories hold numbers that are too large"
+    says = {
+        _BETWEEN: f"the two histories differ by {float(got):.2g} at most, and somewhere it must be {APART}",
+        _BY_OUTPUT: f"with the output fed back, later outputs differ by {float(got):.2g}, at most {ALIKE} is allowed: "
+        "after your two histories this network has two different outputs",
+        _BY_STATE: f"with the state fed back, later outputs differ by {float(got):.2g} only, and somewhere it must be "
+        f"{TOLD_APART}: your two histories lead this network to (nearly) the same state",
+    }
+    return says.get(name)
+
+
+_STATE = ": these are states, H numbers a step; return the inputs that lead there"
 
 
 def _history(got: Arrays, name: str) -> np.ndarray:
@@ -83,7 +104,13 @@ def _history(got: Arrays, name: str) -> np.ndarray:
     if history.ndim != 2 or history.shape[1] != I or not 1 <= len(history) <= MOST_STEPS:
         raise FormError(
             f"the {name} history must have shape (T, {I}) with T from 1 to {MOST_STEPS}, got {history.shape}"
-            + (": one step more needs one axis more, history[None]" if history.shape == (I,) else "")
+            + (
+                ": a single step needs its axis too, history[None]"
+                if history.shape == (I,)
+                else _STATE
+                if history.shape[-1:] == SHAPES["b"]
+                else ""
+            )
         )
     if history.dtype.kind not in "fi":
         raise FormError(f"the {name} history must hold numbers, got {history.dtype}")
@@ -102,6 +129,7 @@ EXERCISE = Exercise(
     lecture="San Pablo, slide Modeling Sequences Conditioned on Context with RNNs",
     probe=probe,
     certify=certify,
+    words=words,
     has_given=True,
     hints=(
         "After a step, this network knows $o$ and nothing else. Look for two states that differ and have the same "

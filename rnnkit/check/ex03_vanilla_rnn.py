@@ -49,9 +49,20 @@ def _probe_convert(lecture: str) -> Callable[[Answer, np.random.Generator, Array
         if not isinstance(found, Mapping) or any(name not in found for name in names):
             there = f"entries {', '.join(map(repr, found))}" if isinstance(found, Mapping) else _kind(found)
             raise FormError(f"the entry {lecture!r} must be a dict of {', '.join(names)}, got {there}")
-        return {name: found[name] for name in names}
+        return {name: _one_array(found[name], name) for name in names}
 
     return probe
+
+
+def _one_array(result: Any, name: str) -> Any:
+    """Return what an answer calls ``name``; FormError for None, and for a list whose parts do not fit each other."""
+    if result is None:
+        raise FormError(f"{name} is None: is a return, or this part of the answer, missing?")
+    if isinstance(result, tuple | list):
+        shapes = [str(np.shape(part)) for part in result if not isinstance(part, tuple | list)]
+        if len(set(shapes)) > 1:
+            raise FormError(f"{name} must be one array, got a {type(result).__name__} of arrays {', '.join(shapes)}")
+    return result
 
 
 def _kind(result: Any) -> str:
@@ -59,6 +70,9 @@ def _kind(result: Any) -> str:
 
 
 # ------------------------------------------------------------------ 03.2
+
+
+_LARGE = " with scores of 1000"
 
 
 class Padded(NamedTuple):
@@ -90,12 +104,12 @@ def _probe_masked_cost(*wanted: str) -> Callable[[Answer, np.random.Generator, A
     def probe(answer: Answer, rng: np.random.Generator, given: Arrays) -> Values:
         problem = draw_padded(rng)
         values = Values()
-        for case, where in ((problem, ""), (with_large_scores(problem), " with scores of 1000")):
+        for case, where in ((problem, ""), (with_large_scores(problem), _LARGE)):
             result = answer(*(array.copy() for array in case))
             if not isinstance(result, tuple | list) or len(result) != 3:
                 raise FormError(f"masked_cost must return the three (cost, steps, do), got {_parts(result)}")
             parts = dict(zip(("cost", "steps", "do"), result, strict=True))
-            values |= {name + where: parts[name] for name in wanted}
+            values |= {name + where: _one_array(parts[name], name) for name in wanted}
         return values
 
     return probe
@@ -106,12 +120,21 @@ def _parts(result: Any) -> str:
 
 
 def _words_masked_cost(name: str, got: np.ndarray, expected: np.ndarray) -> str | None:
-    if np.isfinite(got.astype(np.float64)).all():
-        return None
-    return (
-        f"{name} holds NaN or infinity: exp overflows above 709, and the log of a probability that rounds to 0 is "
-        "infinite; subtract the largest score of each row first, and take log p from the scores, never from p"
-    )
+    remedy = "subtract the largest score of each row first, and take log p from the scores, never from p"
+    if not np.isfinite(got.astype(np.float64)).all():
+        return (
+            f"{name} holds NaN or infinity: exp overflows above 709, and the log of a probability that rounds to 0 is "
+            f"infinite; {remedy}"
+        )
+    if name.endswith(_LARGE):  # the small ones were right
+        return (
+            f"{name.removesuffix(_LARGE)} is right for small scores, and wrong where some are as large as 1000 (exp "
+            f"overflows, or p rounds to 0): {remedy}"
+        )
+    padding = ~expected.any(axis=-1) if name == "do" else np.zeros(expected.shape, bool)
+    if got[padding].any() and np.allclose(got[~padding], expected[~padding], rtol=1e-4, atol=1e-6):
+        return "do is right on real symbols, and not zero on padding"
+    return None
 
 
 # ------------------------------------------------------------------ 03.3
@@ -145,7 +168,7 @@ def _probe_wire(*patterns: str) -> Callable[[Answer, np.random.Generator, Arrays
             outputs = answer(pattern, read.copy(), h0.copy(), *parts, 7)
             if outputs is None:
                 raise FormError(f"wire must return the outputs, got None for {pattern!r} (is a return missing?)")
-            values[f"the outputs, {pattern}"] = outputs
+            values[f"{pattern}: outputs"] = _one_array(outputs, "outputs")
         return values
 
     return probe
@@ -158,7 +181,7 @@ def _probe_output_recurrent(answer: Answer, rng: np.random.Generator, given: Arr
     T, B, I, H, V = 6, 2, 3, 5, 4  # noqa: E741
     shapes = {"W_x": (I, H), "W_r": (V, H), "b": (H,), "W_y": (H, V), "b_y": (V,)}
     params = _normal(rng, shapes, 0.7)
-    return {"o": answer(rng.standard_normal((T, B, I)), rng.standard_normal((B, V)), params)}
+    return {"o": _one_array(answer(rng.standard_normal((T, B, I)), rng.standard_normal((B, V)), params), "o")}
 
 
 # ------------------------------------------------------------------ 03.6; 03.5 has a module of its own
@@ -170,7 +193,7 @@ def _probe_conditioned(how: str) -> Callable[[Answer, np.random.Generator, Array
         shapes = {"W_x": (I, H), "W_h": (H, H), "b": (H,), "W_c": (C, H), "V": (C, H)}
         params = _normal(rng, shapes, 0.6)
         x, c = rng.standard_normal((T, B, I)), rng.standard_normal((B, C))
-        return {"h": answer(x, c, fresh(params), how)}
+        return {"h": _one_array(answer(x, c, fresh(params), how), "h")}
 
     return probe
 
@@ -186,6 +209,30 @@ _LIBRARY_STEPS = (
     "rnnkit.run.run",
     "rnnkit.kernels.forward",
     "rnnkit.layers.Recurrent.forward",
+    # other roads to the same loop, and to the same step: cells that contain this one, and what the check itself runs
+    "rnnkit.unroll.unroll_copies",
+    "rnnkit.unroll.forward.states_of",
+    "rnnkit.probe.forced_unroll",
+    "rnnkit.kernels.engine.Engine.forward",
+    "rnnkit.kernels.vanilla.VanillaEngine.steps",
+    "rnnkit.kernels.stepper.Stepper",
+    "rnnkit.torch.engines.run_cell",
+    "rnnkit.torch.engines._recorded",
+    "rnnkit.cells.OutputRecurrent._units",
+    "rnnkit.cells.Leaky.step",
+    "rnnkit.cells.Leaky._squashed",
+    "rnnkit.cells.UGRNN._parts",
+    "rnnkit.cells.GRU._parts",
+    "rnnkit.cells.LSTM._parts",
+    "rnnkit.cells.DeepTransition.step",
+    "rnnkit.cells.DeepTransition._walk",
+    "rnnkit.cells.deep.DeepReadout._walk",
+    "rnnkit.forcing.OutputRNN.hidden",
+    "rnnkit.trees.MatrixComposition.compose",
+    "rnnkit.trees.TensorComposition.compose",
+    "rnnkit.seq2seq.convolution.Convolution.forward",
+    "rnnkit.check.ex03_blind_spot.later_outputs",
+    *(f"rnnkit.notations.{lecture}" for lecture in ("lecture_9", "barcelona", "ttic", "san_pablo", "monash")),
     *TORCH_LAYERS,
 )
 _CONVERT_HINTS = (
@@ -227,13 +274,20 @@ TORCH_LOSSES = (
     "torch._C._nn.cross_entropy_loss",
     "torch._C._nn.nll_loss",
     "torch._C._nn.nll_loss_nd",
+    "torch._C._nn.nll_loss2d",
     "torch.ops.aten.cross_entropy_loss",
     "torch.ops.aten.nll_loss",
+    "torch.ops.aten.nll_loss_forward",
+    "torch.ops.aten.nll_loss_nd",
+    "torch.ops.aten.nll_loss2d",
+    "torch.ops.aten.nll_loss2d_forward",
 )
 """Where a cost is the question: torch's own is the answer, in one line."""
 
 _LIBRARY_LOSSES = (
     "rnnkit.losses.softmax_cross_entropy",
+    "rnnkit.losses._reduced",
+    "rnnkit.language.model.target_log_probs",
     "rnnkit.gradients.central_difference",
     "rnnkit.gradients.complex_step",
     *TORCH_LOSSES,

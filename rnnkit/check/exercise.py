@@ -53,7 +53,12 @@ TORCH_AUTOGRAD = (
 
 TORCH_LAYERS = (
     *(f"torch.nn.{kind}{part}" for part in ("", "Cell") for kind in ("RNN", "LSTM", "GRU")),
-    *(f"torch.{kind}{part}" for part in ("", "_cell") for kind in ("rnn_tanh", "rnn_relu", "lstm", "gru")),
+    *(
+        f"{torch}.{kind}{part}"
+        for torch in ("torch", "torch._VF", "torch.ops.aten")
+        for part in ("", "_cell")
+        for kind in ("rnn_tanh", "rnn_relu", "lstm", "gru")
+    ),
 )
 """Where a recurrent layer is the question: torch's ready-made ones, as classes and as functions."""
 

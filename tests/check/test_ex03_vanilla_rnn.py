@@ -146,6 +146,25 @@ def test_a_cost_without_its_parts_is_told(result, words):
         check("03.2a", lambda o, y, lengths: result)
 
 
+def test_scores_that_are_cut_off_are_told_with_the_remedy(answers):
+    with pytest.raises(NotRightYet, match="cost is right for small scores, and wrong where some are as large as 1000"):
+        check("03.2a", lambda o, y, lengths: answers["masked_cost"](np.minimum(o, 500), y, lengths))
+
+
+def test_a_gradient_on_padding_is_told_whatever_it_is(answers):
+    def masked_cost(o, y, lengths):
+        cost, steps, do = answers["masked_cost"](o, y, lengths)
+        return cost, steps, np.where((y < 0)[..., None], 0.3 * o, do)
+
+    with pytest.raises(NotRightYet, match="do is right on real symbols, and not zero on padding"):
+        check("03.2b", masked_cost)
+
+
+def test_a_gradient_that_is_not_there_yet_is_told(answers):
+    with pytest.raises(NotRightYet, match=r"do is None: is a return, or this part of the answer, missing\?"):
+        check("03.2b", lambda *arguments: (*answers["masked_cost"](*arguments)[:2], None))
+
+
 @pytest.mark.parametrize("name", TORCH_LOSSES)
 def test_what_is_withheld_in_torch_exists(name):
     assert callable(pkgutil.resolve_name(name))
@@ -194,7 +213,7 @@ def test_one_pattern_at_a_time_is_enough(answers):
     ("answer", "words"),
     [
         (lambda *a: None, "got None for 'one-to-many'"),
-        (lambda p, x, h0, *a: h0, r"the outputs, one-to-many has shape \(2, 5\), expected \(7, 2, 6\)"),
+        (lambda p, x, h0, *a: h0, r"one-to-many: outputs has shape \(2, 5\), expected \(7, 2, 6\)"),
     ],
 )
 def test_outputs_of_another_form_are_told(answer, words):
@@ -232,6 +251,11 @@ def test_conditioning_passes_with_the_context_among_the_inputs():
     check_all("conditioned", conditioned)
 
 
+def test_a_list_whose_parts_do_not_fit_is_told_without_numpys_words(answers):
+    with pytest.raises(NotRightYet, match=r"o must be one array, got a tuple of arrays \(6, 2, 4\), \(2, 4\)$"):
+        check("03.4", lambda x, o0, params: (answers["output_recurrent"](x, o0, params), o0))
+
+
 def test_states_without_the_first_one_are_told(answers):
     with pytest.raises(NotRightYet, match=r"h has shape \(6, 2, 5\), expected \(7, 2, 5\)"):
         check("03.6a", lambda *arguments: answers["conditioned"](*arguments)[1:])
@@ -266,7 +290,11 @@ def in_float32(o0, params):
     return tuple(np.asarray(x, np.float32) for x in undone(o0.astype(np.float32), short))
 
 
-@pytest.mark.parametrize("answer", [undone, from_afar, in_float32])
+def in_one_array(o0, params):
+    return np.array(undone(o0, params))
+
+
+@pytest.mark.parametrize("answer", [undone, from_afar, in_float32, in_one_array])
 def test_twins_pass_however_they_are_found(answer):
     check("03.5", answer)
 
@@ -282,8 +310,17 @@ ONES = np.ones((1, 6))
         ((ONES, np.ones((4, 6))), r"the second history must have shape \(T, 6\) with T from 1 to 3, got \(4, 6\)"),
         ((ONES, np.ones((2, 6))), "the histories must be equally long, got 1 steps and 2"),
         ((ONES, np.nan * ONES), "the second history holds NaN or infinity: a state must lie between -1 and 1"),
+        ((ONES[:, :5], ONES[:, :5]), r"got \(1, 5\): these are states, H numbers a step; return the inputs that"),
+        ((1e308 * ONES, -1e308 * ONES), "is inf: the histories hold numbers that are too large"),
+        (
+            (ONES, 1.01 * ONES),
+            "with the output fed back, later outputs differ by|the two histories differ by 0.01 at most",
+        ),
         ((ONES > 0, ONES), "the first history must hold numbers, got bool"),
-        ((ONES, -ONES), r"the largest difference of later outputs, the output fed back \(at most 0.0001\) is \d"),
+        (
+            (ONES, -ONES),
+            r"with the output fed back, later outputs differ by \d.*, at most 0.0001 is allowed: .* different outputs",
+        ),
     ],
 )
 def test_histories_that_are_none_are_told(result, words):
