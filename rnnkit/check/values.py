@@ -176,7 +176,8 @@ def _difference(name: str, have: np.ndarray, a: np.ndarray, e: np.ndarray, wrong
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
     entry = f"{name}[{', '.join(map(str, first))}]" if first else name
     digits = next((d for d in (6, 9, 12) if f"{a[first]:.{d}g}" != f"{e[first]:.{d}g}"), 17)
-    words = f"{entry} is {a[first]:.{digits}g}, expected {e[first]:.{digits}g}"
+    got, want = a[first] + 0.0, e[first] + 0.0  # "-0" tells nobody anything
+    words = f"{entry} is {got:.{digits}g}, expected {want:.{digits}g}"
     if wrong.size > 1:
         words += f" ({wrong.sum()} of {wrong.size} entries differ)"
     finite = np.isfinite(a[wrong]).all()
