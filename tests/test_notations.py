@@ -47,7 +47,9 @@ def test_san_pablos_matrix_takes_the_input_first(cell):
     assert np.array_equal(W_h[:, 3:], cell.W_h.T)
 
 
-@pytest.mark.parametrize("lecture", ["Lecture 9", "Barcelona", "San Pablo", "Monash"])
-def test_a_batch_of_the_wrong_width_is_named(cell, given, lecture):
+@pytest.mark.parametrize("lecture", notations.LECTURES)
+def test_a_batch_of_the_wrong_shape_is_named(cell, given, lecture):
     with pytest.raises(ValueError, match=r"x must have shape \(B, I\)"):
         notations.steps(cell)[lecture](given[0][:, :2], given[1])
+    with pytest.raises(ValueError, match=r"h_prev must have shape \(B, H\)"):  # one state for four inputs
+        notations.steps(cell)[lecture](given[0], given[1][:1])
