@@ -123,3 +123,10 @@ def test_a_future_is_what_running_free_over_the_whole_gives():
             expected.append(net.logits(x_t[None], said))
             said = expected[-1].argmax(-1)
         np.testing.assert_array_equal(answer, np.concatenate(expected)[4:])
+
+
+def test_with_no_history_at_all_the_first_class_is_what_is_remembered():
+    net, future = OutputRNN.create(2, 6, 3, np.random.default_rng(1)), np.ones((5, 2))
+    for first in range(3):
+        answer = futures(net, np.zeros((1, 0, 2)), future, first=first)
+        np.testing.assert_array_equal(answer[0, 0], net.logits(future[:1], np.array([first]))[0])

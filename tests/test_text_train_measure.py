@@ -95,6 +95,8 @@ def test_accuracy_is_counted_step_by_step():
 def test_error_is_counted_step_by_step():
     predictions = np.array([[[3.0], [4.0]], [[0.0], [0.0]]])
     np.testing.assert_allclose(measure.error_by_step(predictions, 0 * predictions), [np.sqrt(12.5), 0])
+    wide = predictions.reshape(2, 1, 2)  # the mean is over outputs, too
+    np.testing.assert_allclose(measure.error_by_step(wide, 0 * wide), [np.sqrt(12.5), 0])
     with pytest.raises(ValueError, match="y must have shape"):
         measure.error_by_step(predictions, np.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"predictions must have shape \(T, B, O\)"):
