@@ -53,3 +53,9 @@ def test_a_batch_of_the_wrong_shape_is_named(cell, given, lecture):
         notations.steps(cell)[lecture](given[0][:, :2], given[1])
     with pytest.raises(ValueError, match=r"h_prev must have shape \(B, H\)"):  # one state for four inputs
         notations.steps(cell)[lecture](given[0], given[1][:1])
+
+
+def test_the_one_behind_an_input_is_of_its_dtype():
+    x = notations.with_one(np.zeros((2, 3), np.float32))
+    assert x.dtype == np.float32
+    np.testing.assert_array_equal(x, [[0, 0, 0, 1]] * 2)
