@@ -185,12 +185,18 @@ def futures(net: OutputRNN, histories: np.ndarray, future: np.ndarray, first: in
     numpy.ndarray
         Scores over the future, shape ``(N, F, V)``.
 
+    Raises
+    ------
+    ValueError
+        When a shape does not fit or ``first`` is no class.
+
     References
     ----------
     Goodfellow, Bengio and Courville (2016), section 10.2.1: such a network is less powerful because it lacks
     connections between hidden units.
     """
-    check_shape("histories", histories, (None, None, future.shape[-1]), "(N, T, I)")
+    check_shape("future", future, (None, net.W_x.shape[0]), "(F, I)")
+    check_shape("histories", histories, (None, None, net.W_x.shape[0]), "(N, T, I)")
     scores = []
     for history in histories:
         x, start = np.concatenate([history, future])[:, None], np.array([first])

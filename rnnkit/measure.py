@@ -101,6 +101,7 @@ def accuracy_by_step(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
     y
         The true classes, shape ``(T, B)``; ``ValueError`` when the shapes do not fit.
     """
+    check_shape("scores", scores, (None, None, None), "(T, B, V)")
     check_shape("y", y, tuple(scores.shape[:-1]), "of scores without its last axis")
     return np.asarray((scores.argmax(axis=-1) == y).mean(axis=1))
 
@@ -108,8 +109,9 @@ def accuracy_by_step(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
 def error_by_step(predictions: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the root of the mean squared error at each step, shape ``(T,)``, of numbers of shape ``(T, B, O)``.
 
-    ``ValueError`` when the shapes differ.
+    ``ValueError`` when the shapes differ or are not of this kind.
     """
+    check_shape("predictions", predictions, (None, None, None), "(T, B, O)")
     check_shape("y", y, tuple(predictions.shape), "of the predictions")
     return np.asarray(np.sqrt(((predictions - y) ** 2).mean(axis=(1, 2))))
 

@@ -1,8 +1,9 @@
 r"""One step of the vanilla network, written as each of the five lectures writes it.
 
 All five mean :meth:`rnnkit.cells.VanillaRNN.step`: :func:`weights` turns a cell's parameters into each lecture's
-letters, :func:`steps` makes of each lecture's equation a step that takes and gives rows, and so can be compared. Where
-a slide leaves the activation open, it is tanh here. Vectors of four lectures are columns, arrays of shape ``(I,)``
+letters, :func:`steps` makes of each lecture's equation a step that takes and gives rows, and so can be compared. The
+activation is tanh here, also where the slide has another letter: San Pablo leaves its ``f`` open, and TTIC's σ is the
+sigmoid on its later slides. Vectors of four lectures are columns, arrays of shape ``(I,)``
 or ``(H,)``, one sequence at a time; TTIC's equation speaks of a minibatch.
 """
 
@@ -136,18 +137,21 @@ def steps(cell: VanillaRNN) -> dict[str, Callable[[np.ndarray, np.ndarray], np.n
     """
     its = weights(cell)
 
-    def by_columns(one: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+    def checked(batch: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
         def step(x: np.ndarray, h_prev: np.ndarray) -> np.ndarray:
             check_shape("x", x, (None, cell.input_size), "(B, I)")
             check_shape("h_prev", h_prev, (len(x), cell.hidden_size), "(B, H)")
-            return np.stack([one(column, state) for column, state in zip(x, h_prev, strict=True)])
+            return batch(x, h_prev)
 
         return step
+
+    def by_columns(one: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+        return checked(lambda x, h_prev: np.array([one(*columns) for columns in zip(x, h_prev, strict=True)]))
 
     return {
         "Lecture 9": by_columns(lambda x, h: lecture_9(with_one(x), h, **its["Lecture 9"])),
         "Barcelona": by_columns(lambda x, h: barcelona(with_one(x), h, **its["Barcelona"])),
-        "TTIC": lambda x, h: ttic(x, h, **its["TTIC"]),
+        "TTIC": checked(lambda x, h: ttic(x, h, **its["TTIC"])),
         "San Pablo": by_columns(lambda x, h: san_pablo(x, h, **its["San Pablo"])),
         "Monash": by_columns(lambda x, h: monash(h, x, its["Monash"])),
     }

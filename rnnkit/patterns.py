@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from rnnkit.arrays import Array, check_positive_int, to_numpy
+from rnnkit.arrays import Array, check_positive_int, check_shape, is_integer, to_numpy
 from rnnkit.cells import Cell, Conditioned, HasParameters, Parameters, Readout, VanillaRNN, prefixed
 from rnnkit.losses import softmax_cross_entropy
 from rnnkit.run import Run, run
@@ -91,8 +91,11 @@ def arrange(
     Raises
     ------
     ValueError
-        When the pattern does not fit, or there are not as many targets as inputs.
+        When the pattern or a shape does not fit, or there are not as many targets as inputs.
+    TypeError
+        When something is no array, or class numbers are not integers.
     """
+    _check_pairs(inputs, targets)
     wired = [wiring(pattern, len(x), len(y)) for x, y in zip(inputs, targets, strict=True)]
     shape = (max(len(each.reads) for each in wired), len(wired))
     x, y = np.zeros((*shape, inputs[0].shape[-1]), dtype), np.zeros(shape, np.int64)
@@ -102,6 +105,18 @@ def arrange(
         y[np.flatnonzero(asks), b] = targets[b]
         asked[: len(asks), b] = asks
     return Arranged(x, y, asked)
+
+
+def _check_pairs(inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> None:
+    """Hold sequences to one size of vectors: an array of one column would fit any other without a word."""
+    if not len(inputs) or len(inputs) != len(targets):
+        raise ValueError(f"inputs and targets must be as many, at least one, got {len(inputs)} and {len(targets)}")
+    check_shape("inputs[0]", inputs[0], (None, None), "(n, I)")
+    for b, (x, y) in enumerate(zip(inputs, targets, strict=True)):
+        check_shape(f"inputs[{b}]", x, (None, inputs[0].shape[1]), "(n, I)")
+        check_shape(f"targets[{b}]", y, (None,), "(m,)")
+        if not is_integer(y):
+            raise TypeError(f"targets[{b}] must be integers (class numbers), got {y.dtype}")
 
 
 @dataclass
@@ -157,6 +172,7 @@ class PatternNet(HasParameters):
 
     def _through_time(self, x: Array) -> tuple[Array, Callable[[Array], Parameters]]:
         """Return the outputs of the cell, ``(T, B, H)``, and the way back to its parameters."""
+        check_shape("x", x, (None, None, self.cell.input_size), "(T, B, I)")
         steps, batch, size = x.shape
         ran = run(self.cell, x if self.memory else x.reshape(1, steps * batch, size))  # cut: all steps are first steps
 
@@ -167,8 +183,16 @@ class PatternNet(HasParameters):
 
 
 def share_right(logits: Array, y: Array, asked: Array) -> np.ndarray:
-    """Return, for each sequence, the share of outputs asked for whose highest score is the right one, ``(B,)``."""
-    return np.asarray(((to_numpy(logits).argmax(-1) == y) & asked).sum(axis=0) / asked.sum(axis=0))
+    """Return, for each sequence, the share of outputs asked for whose highest score is the right one, ``(B,)``.
+
+    ``ValueError`` when a shape does not fit or a sequence is asked for nothing.
+    """
+    check_shape("y", y, tuple(logits.shape[:-1]), "of the scores without their last axis")
+    check_shape("asked", asked, tuple(y.shape), "of y")
+    count = asked.sum(axis=0)
+    if not count.all():
+        raise ValueError(f"asked must hold an output of every sequence, not so of {np.flatnonzero(count == 0)}")
+    return np.asarray(((to_numpy(logits).argmax(-1) == y) & asked).sum(axis=0) / count)
 
 
 @dataclass

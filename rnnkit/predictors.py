@@ -61,15 +61,17 @@ def fitted_window(x: np.ndarray, target: np.ndarray, width: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        When shapes differ, or the series is too short to determine the weights.
+        When shapes differ, the series is too short to determine the weights, or a number is missing (NaN).
     """
     x, target = np.asarray(x), np.asarray(target)
     if x.ndim != 1 or x.shape != target.shape:
         raise ValueError(f"x and target must have one shape (T,), got {x.shape} and {target.shape}")
     if len(x) < 2 * check_positive_int("width", width) - 1:
         raise ValueError(f"a window of {width} weights needs at least {2 * width - 1} steps, got {len(x)}")
-    windows = np.lib.stride_tricks.sliding_window_view(x, width)[:, ::-1]
-    return np.asarray(np.linalg.lstsq(windows, target[width - 1 :], rcond=None)[0])
+    windows, wanted = np.lib.stride_tricks.sliding_window_view(x, width)[:, ::-1], target[width - 1 :]
+    if not (np.isfinite(windows).all() and np.isfinite(wanted).all()):
+        raise ValueError(f"x and target[{width - 1}:] must hold no NaN and no infinity; leave those steps out")
+    return np.asarray(np.linalg.lstsq(windows, wanted, rcond=None)[0])
 
 
 def exponential_average(x: np.ndarray, gamma: float, h0: float | np.ndarray = 0.0) -> np.ndarray:

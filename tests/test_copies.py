@@ -70,3 +70,12 @@ def test_cells_that_do_not_fit_the_sequence_are_refused(change, message):
         unroll_copies(change(cells), x)
     with pytest.raises(ValueError, match=message):
         bptt_copies(change(cells), x, h, dh)
+
+
+def test_states_and_gradients_of_another_shape_are_refused():
+    cells, x, dh = drawn()
+    h = unroll_copies(cells, x)
+    with pytest.raises(ValueError, match=r"h must have shape \(T\+1, B, S\) = \(6, 2, 4\), got \(5, 2, 4\)"):
+        bptt_copies(cells, x, h[1:], dh)
+    with pytest.raises(ValueError, match=r"dh must have shape \(T, B, H\) = \(5, 2, 4\), got \(5, 1, 4\)"):
+        bptt_copies(cells, x, h, dh[:, :1])

@@ -103,3 +103,30 @@ def test_a_history_of_another_width_is_refused():
     net = OutputRNN.create(2, 6, 3, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"histories must have shape \(N, T, I\)"):
         futures(net, np.zeros((2, 4, 3)), np.zeros((5, 2)))
+
+
+def test_a_future_of_one_step_or_of_another_width_is_refused():
+    net = OutputRNN.create(2, 6, 3, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"future must have shape \(F, I\) = \(any, 2\), got \(2,\)"):
+        futures(net, np.zeros((2, 4, 2)), np.zeros(2))
+    with pytest.raises(ValueError, match=r"future must have shape \(F, I\) = \(any, 2\), got \(5, 3\)"):
+        futures(net, np.zeros((2, 4, 3)), np.zeros((5, 3)))
+
+
+def test_a_future_is_what_running_free_over_the_whole_gives():
+    rng = np.random.default_rng(1)
+    net, histories, future = OutputRNN.create(2, 6, 3, rng), rng.normal(size=(2, 4, 2)), rng.normal(size=(5, 2))
+    answers = futures(net, histories, future, first=2)
+    for history, answer in zip(histories, answers, strict=True):
+        said, expected = np.array([2]), []
+        for x_t in [*history, *future]:
+            expected.append(net.logits(x_t[None], said))
+            said = expected[-1].argmax(-1)
+        np.testing.assert_array_equal(answer, np.concatenate(expected)[4:])
+
+
+def test_with_no_history_at_all_the_first_class_is_what_is_remembered():
+    net, future = OutputRNN.create(2, 6, 3, np.random.default_rng(1)), np.ones((5, 2))
+    for first in range(3):
+        answer = futures(net, np.zeros((1, 0, 2)), future, first=first)
+        np.testing.assert_array_equal(answer[0, 0], net.logits(future[:1], np.array([first]))[0])

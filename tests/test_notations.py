@@ -47,7 +47,15 @@ def test_san_pablos_matrix_takes_the_input_first(cell):
     assert np.array_equal(W_h[:, 3:], cell.W_h.T)
 
 
-@pytest.mark.parametrize("lecture", ["Lecture 9", "Barcelona", "San Pablo", "Monash"])
-def test_a_batch_of_the_wrong_width_is_named(cell, given, lecture):
+@pytest.mark.parametrize("lecture", notations.LECTURES)
+def test_a_batch_of_the_wrong_shape_is_named(cell, given, lecture):
     with pytest.raises(ValueError, match=r"x must have shape \(B, I\)"):
         notations.steps(cell)[lecture](given[0][:, :2], given[1])
+    with pytest.raises(ValueError, match=r"h_prev must have shape \(B, H\)"):  # one state for four inputs
+        notations.steps(cell)[lecture](given[0], given[1][:1])
+
+
+def test_the_one_behind_an_input_is_of_its_dtype():
+    x = notations.with_one(np.zeros((2, 3), np.float32))
+    assert x.dtype == np.float32
+    np.testing.assert_array_equal(x, [[0, 0, 0, 1]] * 2)

@@ -113,3 +113,42 @@ def test_without_feedback_two_equal_bits_cost_two_bits_at_least():
         net = PatternNet.create(3, 5, 2, np.random.default_rng(seed), dtype=np.float64)
         loss = 2 * softmax_cross_entropy(net.logits(x), y).loss
         assert loss >= 2 * np.log(2) - 1e-12
+
+
+ONE = np.ones((1, 3))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "error", "message"),
+    [
+        ([], [], ValueError, "as many, at least one, got 0 and 0"),
+        ([ONE], [], ValueError, "as many, at least one, got 1 and 0"),
+        (
+            [ONE, ONE[:, :1]],
+            [np.array([1]), np.array([1])],
+            ValueError,
+            r"inputs\[1\] must have shape \(n, I\) = \(any, 3\)",
+        ),
+        ([ONE[0]], [np.array([1])], ValueError, r"inputs\[0\] must have shape \(n, I\)"),
+        ([ONE], [np.ones((1, 1), int)], ValueError, r"targets\[0\] must have shape \(m,\)"),
+        ([ONE], [np.array([1.7])], TypeError, r"targets\[0\] must be integers"),
+    ],
+)
+def test_pairs_that_cannot_be_laid_out_are_refused(inputs, targets, error, message):
+    with pytest.raises(error, match=message):
+        arrange("one-to-one", inputs, targets)
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_inputs_that_are_no_sequences_are_refused(memory):
+    net = PatternNet.create(3, 4, 4, np.random.default_rng(1), memory=memory)
+    with pytest.raises(ValueError, match=r"x must have shape \(T, B, I\)"):
+        net.logits(np.ones((5, 3), np.float32))
+
+
+def test_no_share_is_right_of_nothing():
+    asked = np.array([[True, False, False]])
+    with pytest.raises(ValueError, match=r"of every sequence, not so of \[1 2\]"):
+        share_right(np.zeros((1, 3, 2)), np.zeros((1, 3), int), asked)
+    with pytest.raises(ValueError, match="asked must have shape of y"):
+        share_right(np.zeros((1, 3, 2)), np.zeros((1, 3), int), asked[0])

@@ -82,9 +82,7 @@ def test_bad_input_is_refused_by_name(call, says):
 def test_a_fitted_window_finds_the_weights_that_made_the_target():
     weights = np.array([0.5, -0.3, 0.1])
     x = np.random.default_rng(0).normal(size=30)
-    target = np.concatenate(
-        [[9.0, 9.0], predictors.moving_average(x, weights)]
-    )  # what comes before a full window is left out
+    target = np.concatenate([[9.0, np.nan], predictors.moving_average(x, weights)])  # before a full window: left out
     np.testing.assert_allclose(predictors.fitted_window(x, target, 3), weights, rtol=1e-12)
 
 
@@ -94,6 +92,8 @@ def test_a_fitted_window_finds_the_weights_that_made_the_target():
         (np.zeros(5), np.zeros(4), 2, r"x and target must have one shape \(T,\)"),
         (np.zeros(4), np.zeros(4), 3, "a window of 3 weights needs at least 5 steps, got 4"),
         (np.zeros(4), np.zeros(4), 0, "width must be a positive int, got 0"),
+        (np.array([1, np.nan, 2, 3]), np.zeros(4), 2, r"x and target\[1:\] must hold no NaN"),
+        (np.arange(4), np.array([np.nan, 1, 2, np.inf]), 2, r"x and target\[1:\] must hold no NaN"),
     ],
 )
 def test_a_window_that_cannot_be_fitted_is_refused(x, target, width, says):

@@ -88,13 +88,19 @@ def test_accuracy_is_counted_step_by_step():
     np.testing.assert_array_equal(measure.accuracy_by_step(scores, np.array([[0, 1], [0, 1]])), [1, 0.5])
     with pytest.raises(ValueError, match="y must have shape"):
         measure.accuracy_by_step(scores, np.array([0, 1]))
+    with pytest.raises(ValueError, match=r"scores must have shape \(T, B, V\)"):
+        measure.accuracy_by_step(scores[0], np.array([0, 1]))
 
 
 def test_error_is_counted_step_by_step():
     predictions = np.array([[[3.0], [4.0]], [[0.0], [0.0]]])
     np.testing.assert_allclose(measure.error_by_step(predictions, 0 * predictions), [np.sqrt(12.5), 0])
+    wide = predictions.reshape(2, 1, 2)  # the mean is over outputs, too
+    np.testing.assert_allclose(measure.error_by_step(wide, 0 * wide), [np.sqrt(12.5), 0])
     with pytest.raises(ValueError, match="y must have shape"):
         measure.error_by_step(predictions, np.zeros((2, 2)))
+    with pytest.raises(ValueError, match=r"predictions must have shape \(T, B, O\)"):
+        measure.error_by_step(np.zeros((2, 2)), np.zeros((2, 2)))
 
 
 def test_a_bootstrap_interval_holds_the_mean_and_narrows_with_more_values():

@@ -26,7 +26,7 @@ END = "."
 
 @dataclass(frozen=True)
 class PatternTask:
-    """A task laid out in time: what to train on and what to report on; no input is in both."""
+    """A task laid out in time: what to train on and what to report on; no sequence of inputs is in both."""
 
     pattern: str
     question: str
@@ -46,7 +46,7 @@ def pattern_task(pattern: str) -> PatternTask:
     - *many-to-one*: the name of an emoji in five languages (:func:`emoji_names`), up to 24 letters one by one, to the
       language.
     - *many-to-many, aligned*: stretches of 40 characters of source code to what each is part of (:func:`regions`);
-      held out are other modules.
+      held out are other modules, without what stands in both (a stretch of blanks).
     - *many-to-many, not aligned*: a number below 1,000 in German parts (:func:`german_parts`) to its English words.
 
     Sources, licences and errors are those of the loaders named; ``ValueError`` when the pattern is unknown.
@@ -116,12 +116,13 @@ def _parts_of_code(span: int = 40) -> _Loaded:
     letters = Vocabulary.of(source.train, special=[UNKNOWN])
     vectors = np.eye(len(letters), dtype=np.float32)
 
-    def pairs(text: str) -> list[Pair]:
+    def pairs(text: str, known: frozenset[bytes] = frozenset()) -> list[Pair]:
         ids, labels = letters.encode(text), regions(text)
-        starts = range(0, len(text) - span, span)
-        return [(vectors[ids[n : n + span]], labels[n : n + span]) for n in starts]
+        places = [slice(n, n + span) for n in range(0, len(text) - span, span)]
+        return [(vectors[ids[at]], labels[at]) for at in places if vectors[ids[at]].tobytes() not in known]
 
-    return pairs(source.train), pairs(source.test), REGIONS
+    train = pairs(source.train)
+    return train, pairs(source.test, frozenset(x.tobytes() for x, _ in train)), REGIONS
 
 
 def _german_to_english() -> _Loaded:

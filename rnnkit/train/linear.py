@@ -58,15 +58,21 @@ def output_error(
     Raises
     ------
     ValueError
-        When a shape does not fit.
+        When a shape does not fit, or there is nothing to compare.
 
     References
     ----------
     Lecture B, slide *Towards a General Formulation: RNNs*: "learned from the data".
     """
     A, B, C, D = (parameters[name] for name in NAMES)
+    _check_parameters(A, B, C, D)
     check_shape("x", x, (None, None, A.shape[-2]), "(T, B, I)")
     check_shape("target", target, (*x.shape[:2], A.shape[-1]), "(T, B, O)")
+    if not target.size:
+        raise ValueError(f"target must hold at least one number, got shape {target.shape}")
+    if h0 is not None:
+        legend = "(..., B, H)" if h0.ndim > 2 else "(B, H)"
+        check_shape("h0", h0, (*A.shape[: -2 if h0.ndim > 2 else 0], x.shape[1], D.shape[-1]), legend)
     models = (1,) * (A.ndim - 2)
     x, target = (a.reshape(len(a), *models, *a.shape[1:]) for a in (x, target))
     h = _states(x @ C, D, h0)
@@ -105,8 +111,9 @@ def fit_linear(
         When there are no models, they differ in shape, or a shape does not fit.
     """
     check_positive_int("steps", steps)
-    if not models or any(a.shape != b.shape for m in models for a, b in zip(_of(m), _of(models[0]), strict=True)):
-        raise ValueError(f"models must be at least one, and of one shape, got {len(models)}")
+    sizes = [tuple(model.D.shape[-1:] + model.A.shape) for model in models]
+    if len(set(sizes)) != 1:
+        raise ValueError(f"models must be at least one, and of one shape, got (H, I, O) of {sizes}")
     parameters = {name: np.stack([getattr(model, name) for model in models]) for name in NAMES}
     optimiser, losses = Adam(lr), np.empty((steps + 1, len(models)))
     for n in range(steps):
@@ -119,8 +126,11 @@ def fit_linear(
     return losses
 
 
-def _of(model: Linear) -> list[np.ndarray]:
-    return [getattr(model, name) for name in NAMES]
+def _check_parameters(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray) -> None:
+    (*models, inputs, outputs), hidden = A.shape, D.shape[-1]
+    check_shape("B", B, (*models, hidden, outputs), "(..., H, O)")
+    check_shape("C", C, (*models, inputs, hidden), "(..., I, H)")
+    check_shape("D", D, (*models, hidden, hidden), "(..., H, H)")
 
 
 def _turned(a: np.ndarray) -> np.ndarray:

@@ -85,8 +85,14 @@ def test_models_are_trained_in_place_and_as_alone():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda x, y: fit_linear([], x, y, steps=1), "models must be at least one, and of one shape, got 0"),
-        (lambda x, y: fit_linear(drawn(0) + drawn(0, hidden=3), x, y, steps=1), "of one shape, got 2"),
+        (
+            lambda x, y: fit_linear([], x, y, steps=1),
+            r"models must be at least one, and of one shape, got \(H, I, O\) of \[\]",
+        ),
+        (
+            lambda x, y: fit_linear(drawn(0) + drawn(0, hidden=3), x, y, steps=1),
+            r"of one shape, got \(H, I, O\) of \[\(4, 3, 2\), \(3, 3, 2\)\]",
+        ),
         (lambda x, y: fit_linear(drawn(0), x, y, steps=0), "steps must be a positive int, got 0"),
         (lambda x, y: output_error(drawn(0)[0].parameters(), x[..., :2], y), r"x must have shape \(T, B, I\)"),
         (lambda x, y: output_error(drawn(0)[0].parameters(), x, y[1:]), r"target must have shape \(T, B, O\)"),
@@ -96,3 +102,29 @@ def test_what_does_not_fit_is_named(call, says):
     x, target, _ = task()
     with pytest.raises(ValueError, match=says):
         call(x, target)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"h0": np.zeros(4)}, r"h0 must have shape \(B, H\) = \(2, 4\), got \(4,\)"),
+        ({"h0": np.zeros((1, 4))}, r"h0 must have shape \(B, H\) = \(2, 4\), got \(1, 4\)"),
+        ({"h0": np.zeros((5, 2, 4))}, r"h0 must have shape \(..., B, H\)"),
+        ({"D": np.zeros((4, 3))}, "must have shape"),
+        ({"B": np.zeros((1, 2))}, r"B must have shape \(..., H, O\) = \(4, 2\), got \(1, 2\)"),
+        ({"C": np.zeros((1, 4))}, r"C must have shape \(..., I, H\) = \(3, 4\), got \(1, 4\)"),
+        ({"x": np.zeros((0, 2, 3)), "target": np.zeros((0, 2, 2))}, "target must hold at least one number"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_and_never_broadcast(change, message):
+    (cell,), (x, target, h0) = drawn(0), task()
+    given = {**cell.parameters(), "x": x, "target": target, "h0": h0, **change}
+    with pytest.raises(ValueError, match=message):
+        output_error({name: given[name] for name in "ABCD"}, given["x"], given["target"], given["h0"])
+
+
+def test_a_state_of_its_own_for_each_model_is_taken():
+    models, (x, target, h0) = drawn(0, 1), task()
+    together = output_error(stacked(models), x, target, np.stack([h0, 2 * h0]))
+    assert together.loss[1] == pytest.approx(output_error(models[1].parameters(), x, target, 2 * h0).loss, rel=1e-12)
+    assert together.gradients["h0"].shape == (2, 2, 4)
