@@ -117,7 +117,7 @@ def draw_folded(rng: np.random.Generator) -> Drawing:
     names = ["x", "c", "a", "b", "o"] if rng.random() < 0.5 else ["x", "b", "a", "o"]
     arrows = {(source, target, 0) for source, target in itertools.pairwise(names)}
     inner = names[1:]
-    arrows |= {(inner[int(rng.integers(len(inner)))],) * 2 + (1,), (*names[-2:], int(rng.integers(1, 3)))}
+    arrows |= {(inner[int(rng.integers(len(inner)))],) * 2 + (1,), (names[-2], names[-1], int(rng.integers(1, 3)))}
     arrows |= {(names[-2], names[1], 2), (names[0], names[-1], int(rng.integers(3)))}
     for _ in range(2):
         target, source = (int(n) for n in rng.integers(1, len(names), 2))

@@ -366,6 +366,15 @@ def test_the_best_state_may_be_walked_down_to(answers):
     check("01.6b", by_descent(answers["learn_initial_state"]))
 
 
+def test_a_walk_that_stops_early_is_told_to_go_on(answers):
+    def few_steps(x, target, params, h0):
+        for _ in range(5):
+            h0 = h0 - 0.1 * answers["learn_initial_state"](x, target, params, h0)[0]
+        return None, h0
+
+    assert told("01.6b", few_steps).endswith("may need more steps, or a smaller rate where it grows")
+
+
 def test_a_gradient_for_each_sequence_is_told_by_its_shape(answers):
     words = told("01.6a", lambda x, target, params, h0: (np.tile(h0, (x.shape[1], 1)), h0))
     assert words == "gradient has shape (5, 3), expected (3,)"
