@@ -5,7 +5,10 @@ The name of a mutant is what the learner reads after *your numbers are exactly w
 
 from __future__ import annotations
 
-from rnnkit.grade.master import Mutant
+import numpy as np
+
+from rnnkit.check.ex01_models import draw_springs
+from rnnkit.grade.master import Master, Mutant
 
 _LOOP = "looped[t] += weights[k] * x[t + W - 1 - k]"
 _CONVOLVE = 'np.convolve(x[:, i], weights, mode="valid") for'
@@ -26,6 +29,17 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "the loop looks one step further back than its window (off by one)",
             _LOOP,
             "looped[t] += weights[k] * x[t + W - 2 - k]",
+        ),
+        Mutant(
+            "the loop takes x_{t−k} from t = 0 on, where a negative index counts from the end of x",
+            _LOOP,
+            "looped[t] += weights[k] * x[t - k]",
+        ),
+        Mutant("the loop leaves out the last weight", "for k in range(W):", "for k in range(W - 1):"),
+        Mutant(
+            "the loop divides by the sum of the weights",
+            _LOOP,
+            "looped[t] += weights[k] * x[t + W - 1 - k] / weights.sum()",
         ),
         Mutant("the loop divides by the number of weights", _LOOP, "looped[t] += weights[k] * x[t + W - 1 - k] / W"),
         Mutant(
@@ -52,6 +66,11 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "the middle of the convolution is cut off at the end (mode same, one-sided)",
             _CONVOLVE,
             'np.convolve(x[:, i], weights, mode="same")[: T - W + 1] for',
+        ),
+        Mutant(
+            "the convolution divides by the sum of the weights",
+            _CONVOLVE,
+            'np.convolve(x[:, i], weights / weights.sum(), mode="valid") for',
         ),
         Mutant(
             "the convolution divides by the number of weights",
@@ -86,7 +105,26 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "gamma ** np.arange(1, T + 1)  ",
         ),
         Mutant("the kernel stands oldest input first", "gamma ** np.arange(T)  ", "gamma ** np.arange(T)[::-1]  "),
+        Mutant(
+            "the kernel is turned round before it is convolved (np.convolve turns it round by itself)",
+            "np.convolve(x, kernel)",
+            "np.convolve(x, kernel[::-1])",
+        ),
+        Mutant("the kernel is returned oldest input first", "return h, kernel, ", "return h, kernel[::-1], "),
+        Mutant("kernel and convolved are returned in the wrong order", "h, kernel, convolved", "h, convolved, kernel"),
+        Mutant("the last T values of the convolution are taken, not the first", "[:T] + left", "[-T:] + left"),
+        Mutant(
+            "the middle of the convolution is taken (mode same), not its first T values",
+            "np.convolve(x, kernel)[:T]",
+            'np.convolve(x, kernel, mode="same")',
+        ),
         Mutant("h_0 is left out of the convolution", "[:T] + left", "[:T]"),
+        Mutant(
+            "h_0 is put before the first input and convolved with it",
+            "np.convolve(x, kernel)[:T] + left",
+            "np.convolve(np.append(h0, x), kernel)[:T]",
+        ),
+        Mutant("h_0 has the factor γ^T at every step", "gamma ** np.arange(1, T + 1) * h0", "gamma**T * h0"),
         Mutant(
             "h_0 has the factor γ^(t−1): it shrinks a step too late",
             "gamma ** np.arange(1, T + 1) * h0",
@@ -103,6 +141,8 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "h0",
         ),
         Mutant("the memory is taken to be 1/(1 − γ)", "-1 / np.log(gamma)", "1 / (1 - gamma)"),
+        Mutant("the memory is rounded up to a whole number", "-1 / np.log(gamma)", "np.ceil(-1 / np.log(gamma))"),
+        Mutant("the memory is rounded down to a whole number", "-1 / np.log(gamma)", "np.floor(-1 / np.log(gamma))"),
         Mutant("the memory lacks its minus sign", "-1 / np.log(gamma)", "1 / np.log(gamma)"),
         Mutant("the memory is taken with the logarithm to base 10", "-1 / np.log(gamma)", "-1 / np.log10(gamma)"),
         Mutant(
@@ -134,6 +174,18 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "delay = (np.zeros((1, 1))",
             "delay = (np.ones((1, 1))",
         ),
+        Mutant(
+            "the first place of the delay line is read, not the last (a delay by one step, whatever n is)",
+            _DELAY_READ,
+            "B = np.eye(n)[:, :1]",
+        ),
+        Mutant(
+            "the oscillator is returned first and the delay second",
+            f"return delay, {_OSCILLATOR}",
+            f"return {_OSCILLATOR}, delay",
+        ),
+        Mutant("the decay is applied twice at each step", _ROTATION, _ROTATION.replace("decay", "decay**2")),
+        Mutant("the angle is in degrees (np.cos wants radians)", "angle = 2 * np.pi / period", "angle = 360 / period"),
         Mutant("the oscillator does not decay", _ROTATION, "D = np.array([[c, s], [-s, c]])"),
         Mutant(
             "the oscillator grows: it is divided by the decay", _ROTATION, "D = np.array([[c, s], [-s, c]]) / decay"
@@ -191,6 +243,21 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "the gradient of D is multiplied by h_t, not by h_{t−1}", 'grads["D"] += h[t].T', 'grads["D"] += h[t + 1].T'
         ),
         Mutant("the gradient that comes back from later steps is forgotten", _BACK, "dh = dy[t] @ B.T"),
+        Mutant(
+            "the backward loop goes from the first step to the last",
+            "for t in reversed(range(T)):",
+            "for t in range(T):",
+        ),
+        Mutant(
+            "dh begins with dy_T Bᵀ, not with 0 (nothing reads the last state)",
+            "dh = np.zeros((N, len(D)))",
+            "dh = dy[-1] @ B.T",
+        ),
+        Mutant(
+            "one array is changed in place and kept again and again, so that all states are the last one",
+            "loss = np.mean((y - target) ** 2)",
+            "loss = np.mean((y - target) ** 2)\n    h[:] = h[T]",
+        ),
         Mutant("D is used transposed on the way back", _BACK, "dh = dy[t] @ B.T + dh @ D"),
         Mutant(
             "dh is brought back a step before C and D use it (dh_{t−1} stands where dh_t should)",
@@ -281,6 +348,14 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "error = x[t] @ A + h @ B - target[t]",
             "error = target[t] - x[t] @ A - h @ B",
         ),
+        Mutant(
+            "what the inputs add is left out", "error = x[t] @ A + h @ B - target[t]", "error = h0 @ reach - target[t]"
+        ),
+        Mutant(
+            "the gradient at the best h_0 is returned, where it is 0, not at the h0 that is given",
+            "return gradient, best",
+            "return 0 * gradient, best",
+        ),
         Mutant("the change of h_0 is returned as best, not h_0 with the change", _FOUND, "best = change"),
         Mutant(
             "best is one step against the gradient away, not at the bottom of the bowl", _FOUND, "best = h0 - gradient"
@@ -295,3 +370,8 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
         ),
     ),
 }
+
+
+def given(exercise_id: str, rng: np.random.Generator, master: Master) -> dict[str, np.ndarray]:
+    """Draw the springs of 01.5."""
+    return draw_springs(rng)

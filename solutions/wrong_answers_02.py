@@ -8,6 +8,14 @@ from __future__ import annotations
 from rnnkit.grade.master import Mutant
 
 _STEP = "dh, copies[t] = f_backward(dh, h[t], x[t], thetas[t])"
+_WALK = (
+    "    for node in nodes:                                   # parents come before their children\n"
+    "        reached = [parent for parent in parents[node] if parent in count]\n"
+    "        if reached:\n"
+    "            longest[node] = 1 + max(longest[parent] for parent in reached)\n"
+    "            shortest[node] = 1 + min(shortest[parent] for parent in reached)\n"
+    "            count[node] = sum(count[parent] for parent in reached)\n"
+)
 _CHOICE = "h = np.where(mask[t][:, None], after, h)         # a sequence that is over keeps its state"
 
 WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
@@ -33,6 +41,20 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "        reached = [parent for parent in parents[node] if parent in count]\n",
             "    for source, node in edges:\n"
             "        reached = [parent for parent in parents[node] if parent in count]\n",
+        ),
+        Mutant(
+            "edges are walked in the order of the list, so that a node hands on its numbers before they are complete",
+            _WALK,
+            "    for source, node in edges:\n"
+            "        if source in count:\n"
+            "            longest[node] = max(longest.get(node, 0), 1 + longest[source])\n"
+            "            shortest[node] = min(shortest.get(node, len(nodes)), 1 + shortest[source])\n"
+            "            count[node] = count.get(node, 0) + count[source]\n",
+        ),
+        Mutant(
+            "the longest length is that of the way found first, the shortest (as in a breadth-first search)",
+            "max(longest[parent] for parent in reached)",
+            "min(longest[parent] for parent in reached)",
         ),
         Mutant(
             "paths may begin at any node that nothing leads to, not at `start` alone",
@@ -97,6 +119,16 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             _STEP,
             _STEP.replace("h[t],", "h[t + 1],"),
         ),
+        Mutant("f_backward is given h0 at every step", _STEP, _STEP.replace("h[t],", "h0,")),
+        Mutant(
+            "f_backward is given the last state at every step (one state is kept, not all)",
+            _STEP,
+            _STEP.replace("h[t],", "h[T],"),
+        ),
+        Mutant(
+            "the way back goes from the first step to the last", "for t in reversed(range(T)):", "for t in range(T):"
+        ),
+        Mutant("dh begins with v h_T, not with v", "copies, dh = [None] * T, v", "copies, dh = [None] * T, v * h[T]"),
         Mutant(
             "f_backward is given the input of the step before (off by one)", _STEP, _STEP.replace("x[t],", "x[t - 1],")
         ),
@@ -171,8 +203,18 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
         ),
         Mutant(
             "padding is replaced by zeros and then run like any other input",
-            "after = f(h, x[t], theta)",
-            "mask, after = np.ones_like(mask), f(h, np.where(mask[t][:, None], x[t], 0), theta)",
+            f"after = f(h, x[t], theta)\n        {_CHOICE}",
+            "h = f(h, np.where(mask[t][:, None], x[t], 0), theta)",
+        ),
+        Mutant(
+            "inputs are multiplied by the mask, and the padding is then run like any other input",
+            f"after = f(h, x[t], theta)\n        {_CHOICE}",
+            "h = f(h, mask[t][:, None] * x[t], theta)",
+        ),
+        Mutant(
+            "the states after a sequence's end are left at zero (its last state does not stay)",
+            "    return np.stack(states), h",
+            "    return np.stack(states) * np.vstack([np.ones((1, len(h0)), bool), mask])[..., None], h",
         ),
         Mutant(
             "the whole batch stops where its shortest sequence ends",
@@ -242,6 +284,13 @@ WRONG_ANSWERS: dict[str, tuple[Mutant, ...]] = {
             "tanh is taken of each arrow, and the sum afterwards",
             "z = z + rows[source][t - delay] @ W\n            rows[name][t] = np.tanh(z)",
             "z = z + np.tanh(rows[source][t - delay] @ W)\n            rows[name][t] = z",
+        ),
+        Mutant("tanh is taken of the input x, too", 'rows["x"] = np.asarray(x)', 'rows["x"] = np.tanh(x)'),
+        Mutant("nodes are computed in the order of their names", "in list(nodes)[1:]:", "in sorted(list(nodes)[1:]):"),
+        Mutant(
+            "of two arrows between the same pair of nodes only the last counts",
+            "for source, target, delay, W in arrows:",
+            "for (source, target), (delay, W) in {arrow[:2]: arrow[2:] for arrow in arrows}.items():",
         ),
         Mutant("tanh is left out", "np.tanh(z)", "z"),
         Mutant("tanh is left out at o", "np.tanh(z)", 'np.tanh(z) if name != "o" else z'),

@@ -46,7 +46,7 @@ def _probe_average(*names: str) -> Probe:
         result = answer(x, gamma, h0)
         parts = ("h", "kernel", "convolved", "memory")
         if not isinstance(result, tuple | list) or len(result) != len(parts):
-            raise FormError(f"exponential_average must return {', '.join(parts)}, got {type(result).__name__}")
+            raise FormError(f"exponential_average must return ({', '.join(parts)}), got {models.described(result)}")
         found = dict(zip(parts, result, strict=True))
         return {name: found[name] for name in names}
 
@@ -126,6 +126,13 @@ def _probe_initial(which: int) -> Probe:
     return probe
 
 
+def _words_best(name: str, got: np.ndarray, expected: np.ndarray) -> str:
+    return (
+        f"best is {np.round(got, 4)}, expected {np.round(expected, 4)} to three digits; a walk down the bowl may need "
+        "more steps, or a smaller rate where it grows"
+    )
+
+
 # ------------------------------------------------------------------ the exercises
 
 _STATES = "Lecture 9, slide Stateless vs. Stateful Models"
@@ -147,15 +154,28 @@ _LINEAR = (
 )
 """The model itself, and every special case of it that is asked for."""
 
+_SCAN = (
+    "rnnkit.scan.linear_recurrence",
+    "rnnkit.scan._states",
+    "rnnkit.scan._loop",
+    "rnnkit.scan._chunked",
+    "rnnkit.scan._chunks",
+    "rnnkit.scan._blelloch",
+    "rnnkit.scan._halve",
+)
+"""The recursion of an average, and everything under it."""
+
 _GRADIENTS = (
     "rnnkit.train.linear.output_error",
     "rnnkit.train.linear.fit_linear",
+    "rnnkit.train.linear._states",
+    "rnnkit.train.linear._states_backward",
     "rnnkit.unroll.bptt",
     "rnnkit.unroll.backward_steps",
     "rnnkit.unroll.truncated_bptt",
     "rnnkit.unroll.checkpointed_bptt",
     "rnnkit.run.run",
-    "rnnkit.scan.linear_recurrence",
+    *_SCAN,
     "rnnkit.scan.linear_recurrence_backward",
     "rnnkit.cells.Readout.backward",
     "rnnkit.gradients.signals_by_lag",
@@ -226,7 +246,7 @@ def _average(part: str, title: str, points: int, minutes: int, *names: str, **fi
     return _exercise(
         f"2{part}", title, "exponential_average", points=points, minutes=minutes, difficulty=2, lecture=_STATES,
         probe=_probe_average(*names), hints=_HINTS_EXPONENTIAL,
-        withheld=("rnnkit.predictors.exponential_average", "rnnkit.scan.linear_recurrence", *_LINEAR), **fields,
+        withheld=("rnnkit.predictors.exponential_average", *_SCAN, *_LINEAR), **fields,
     )  # fmt: skip
 
 
@@ -249,7 +269,8 @@ def _models(part: str, kind: str, title: str) -> Exercise:
 def _gradients(part: str, title: str, *names: str) -> Exercise:
     return _exercise(
         f"4{part}", title, "loss_and_gradients", points=1, minutes=7, difficulty=4, lecture=_GENERAL,
-        probe=models.probe_gradients(*names), hints=_HINTS_GRADIENTS, withheld=(*_LINEAR, *_GRADIENTS),
+        probe=models.probe_gradients(*names), words=models.words_scale(T=5, N=2, O=6),
+        hints=_HINTS_GRADIENTS, withheld=(*_LINEAR, *_GRADIENTS),
     )  # fmt: skip
 
 
@@ -276,10 +297,10 @@ EXERCISES = (
     _gradients("b", "what makes the state", "C", "D"),
     _exercise(
         "5", "learn the four matrices", "train", points=2, minutes=10, difficulty=2, lecture=_GENERAL,
-        probe=models.probe_train, certify=models.certify_train, words=models.words_train,
+        probe=models.probe_train, certify=models.certify_train, words=models.words_train, has_given=True,
         hints=_HINTS_TRAIN, withheld=(*_LINEAR, *_GRADIENTS),
     ),
-    _initial("a", "the gradient of the initial state", 0, 2),
+    _initial("a", "the gradient of the initial state", 0, 2, words=models.words_scale(T=7, N=5, O=2)),
     # An answer that walks down the bowl stops near its bottom: three digits are enough.
-    _initial("b", "the best initial state", 1, 1, rtol=1e-3, atol=1e-3),
+    _initial("b", "the best initial state", 1, 1, rtol=1e-3, atol=1e-3, words=_words_best),
 )  # fmt: skip

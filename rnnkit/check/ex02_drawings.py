@@ -109,12 +109,15 @@ def pictured(rng: np.random.Generator) -> Drawing:
 
 
 def draw_folded(rng: np.random.Generator) -> Drawing:
-    """Draw a drawing of four or five nodes: a chain, and arrows across it with up to two squares."""
+    """Draw a drawing of four or five nodes: a chain, and arrows across it with up to two squares.
+
+    The names are in no order of the alphabet, and two arrows join the last pair of nodes.
+    """
     sizes = [int(size) for size in rng.permutation([2, 3, 4, 5, 6])]
-    names = ["x", "a", "b", "c", "o"] if rng.random() < 0.5 else ["x", "a", "b", "o"]
+    names = ["x", "c", "a", "b", "o"] if rng.random() < 0.5 else ["x", "b", "a", "o"]
     arrows = {(source, target, 0) for source, target in itertools.pairwise(names)}
     inner = names[1:]
-    arrows |= {(inner[int(rng.integers(len(inner)))],) * 2 + (1,)}
+    arrows |= {(inner[int(rng.integers(len(inner)))],) * 2 + (1,), (names[-2], names[-1], int(rng.integers(1, 3)))}
     arrows |= {(names[-2], names[1], 2), (names[0], names[-1], int(rng.integers(3)))}
     for _ in range(2):
         target, source = (int(n) for n in rng.integers(1, len(names), 2))

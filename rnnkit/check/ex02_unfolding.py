@@ -17,7 +17,9 @@ from rnnkit.check.values import FormError, to_arrays
 
 # ------------------------------------------------------------------ 02.1
 
-_NO_PATH = -1
+_NO_PATH = -987_654_321
+"""What stands for None: a number that nobody returns, so that -1 or infinity in its place is told."""
+
 _WANT = "paths must return (longest, shortest, count)"
 
 
@@ -51,7 +53,8 @@ def _words_paths(name: str, got: np.ndarray, expected: np.ndarray) -> str | None
     start, _, end = way.partition(" to ")
     say = f"{got:g}"
     if what == "count":
-        return f"{graph}: from {start} to {end} there are {expected:g} paths, you count {say}"
+        there = "there is 1 path" if expected == 1 else f"there are {expected:g} paths"
+        return f"{graph}: from {start} to {end} {there}, you count {say}"
     say = "None" if got == _NO_PATH else say
     if expected == _NO_PATH:
         return f"{graph}: no path leads from {start} to {end}, so {what} is None, and yours is {say}"
@@ -160,9 +163,9 @@ def _probe_mask(answer: Answer, rng: np.random.Generator, given: Arrays) -> dict
 
 
 def _words_unfold(name: str, got: np.ndarray, expected: np.ndarray) -> str | None:
-    if (got == _NAN).any():
+    if (got == _NAN).any() and "NaN as padding" in name:
         return f"{name} holds NaN: what stands in the padding has leaked into a state (0 · NaN is NaN)"
-    return None
+    return f"{name} holds NaN" if (got == _NAN).any() else None
 
 
 # ------------------------------------------------------------------ 02.4
@@ -208,6 +211,7 @@ _LIBRARY_UNROLL = (
     "rnnkit.unroll.unroll",
     "rnnkit.unroll.unroll_copies",
     "rnnkit.unroll.forward.states_of",
+    "rnnkit.probe.forced_unroll",
     "rnnkit.run.run",
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnnkit.check import NotRightYet, check, exercise, judged_values, run_probe
-from rnnkit.check.ex01_models import BOUND, certify_train, draw_spring, draw_start, outputs
+from rnnkit.check.ex01_models import BOUND, PERIODS, certify_train, draw_spring, draw_springs, draw_start, outputs
 from rnnkit.check.ex01_state import draw_initial_problem
 from rnnkit.check.values import FormError, compare
 from rnnkit.grade.master import Master
@@ -140,7 +140,7 @@ def test_an_oscillator_that_is_a_long_window_passes_as_far_as_it_is_heard():
 def test_each_model_is_checked_alone(answers):
     check("01.3a", lambda *settings: (answers["delay_and_oscillator"](*settings)[0], None))
     words = told("01.3b", lambda *settings: (answers["delay_and_oscillator"](*settings)[0], None))
-    assert words == "the oscillator must be the four matrices (A, B, C, D), got NoneType"
+    assert words == "the oscillator must be the four matrices (A, B, C, D), got None (is a return missing?)"
 
 
 WRONG_FORMS = {
@@ -175,6 +175,16 @@ def test_matrices_that_nobody_asked_for_are_refused_whatever_they_are_called(ans
     assert compare(got, run_probe(one, answers["delay_and_oscillator"], 0), one.rtol, one.atol)
     with pytest.raises(FormError, match="D must have shape"):
         judged_values(one, {"x: A": np.ones((1, 1))}, 0)
+
+
+def test_a_complex_state_is_told_what_to_do_with_it():
+    def in_one_complex_number(n, period, decay):
+        d = decay * np.exp(2j * np.pi / period)
+        return None, ([[1.0]], np.array([[d]]), [[1.0]], np.array([[d]]))
+
+    assert told("01.3b", in_one_complex_number) == (
+        "the oscillator has complex matrices: write a complex number of state as two real ones"
+    )
 
 
 # ------------------------------------------------------------------ 01.4
@@ -213,6 +223,23 @@ def test_gradients_in_a_list_are_told(answers):
     assert words == "loss_and_gradients must return its gradients in a dict, got a list of 4"
 
 
+@pytest.mark.parametrize(
+    ("one", "factor", "words"),
+    [
+        ("01.4a", 6, "loss is 6 times too large (here T, N, O = 5, 2, 6): is what is averaged right?"),
+        ("01.4a", 0.5, "loss is 2 times too small (here T, N, O = 5, 2, 6): is what is averaged right?"),
+        ("01.4b", 10, "C is 10 times too large (here T, N, O = 5, 2, 6): is what is averaged right?"),
+        ("01.4b", 1.5, "C[0, 0] is "),
+    ],
+)
+def test_a_mean_over_too_little_is_told_with_its_factor(answers, one, factor, words):
+    def scaled(x, target, params):
+        loss, grads = answers["loss_and_gradients"](x, target, params)
+        return factor * loss, {name: factor * grad for name, grad in grads.items()}
+
+    assert told(one, scaled).startswith(words)
+
+
 # ------------------------------------------------------------------ 01.5
 
 
@@ -244,17 +271,26 @@ def test_training_passes_however_it_is_done_well(answers, how):
     check("01.5", how(answers["loss_and_gradients"]))
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_sound_training_keeps_the_bound_with_room_and_no_window_of_nine_weights_does(answers, seed):
+@pytest.mark.parametrize("kind", PERIODS)
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sound_training_keeps_the_bound_with_room_and_no_window_of_nine_weights_does(answers, kind, seed):
     rng = np.random.default_rng([5, seed])
-    learned = answers["train"](*draw_spring(rng), draw_start(rng))
-    x, target = draw_spring(rng, N=200)
+    period = rng.uniform(*PERIODS[kind])
+    learned = answers["train"](*draw_spring(rng, period), draw_start(rng))
+    x, target = draw_spring(rng, period, N=200)
     loss = np.mean((outputs(learned, x, np.zeros((200, 2))) - target) ** 2)
     lagged = np.stack([np.concatenate([np.zeros((k, 200)), x[: 30 - k, :, 0]]) for k in range(9)], axis=-1)
     best = np.linalg.lstsq(lagged.reshape(-1, 9), target.ravel(), rcond=None)[0]
     window = np.mean((lagged @ best - target[..., 0]) ** 2)
     persistence = np.mean((target[1:] - target[:-1]) ** 2)
     assert loss < 0.6 * BOUND < 2 * BOUND < window < persistence
+
+
+@pytest.mark.parametrize("kind", PERIODS)
+def test_no_model_that_is_known_beforehand_will_do(answers, kind):
+    rng = np.random.default_rng(6)
+    known = answers["train"](*draw_spring(rng, np.mean(PERIODS[kind])), draw_start(rng))
+    assert told("01.5", lambda x, target, params: known).startswith("the loss on new springs is 0.")
 
 
 def test_a_rate_that_is_too_large_is_told(answers):
@@ -283,13 +319,17 @@ def test_too_little_training_is_told_with_the_loss(answers):
 def test_a_model_that_explodes_is_told():
     start = {"A": np.zeros((1, 1)), "B": np.ones((2, 1)), "C": np.ones((1, 2)), "D": 1e20 * np.eye(2)}
     with np.errstate(all="ignore"), pytest.raises(FormError, match="grow without end; is the rate too large"):
-        certify_train(start, np.random.default_rng(0), {})
+        certify_train(
+            {f"fast {name}": array for name, array in start.items()},
+            np.random.default_rng(0),
+            draw_springs(np.random.default_rng(1)),
+        )
 
 
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        (None, "train must return the parameters in a dict, got NoneType"),
+        (None, "train must return the parameters in a dict, got None (is a return missing?)"),
         ({"A": np.zeros((1, 1))}, "the parameters lack B; there is A"),
         ({"A": np.zeros(1)}, "A must hold numbers of shape (1, 1), got float64 of shape (1,)"),
     ],
@@ -324,6 +364,15 @@ def by_descent(learn_initial_state):
 def test_the_best_state_may_be_walked_down_to(answers):
     check("01.6a", by_descent(answers["learn_initial_state"]))
     check("01.6b", by_descent(answers["learn_initial_state"]))
+
+
+def test_a_walk_that_stops_early_is_told_to_go_on(answers):
+    def few_steps(x, target, params, h0):
+        for _ in range(5):
+            h0 = h0 - 0.1 * answers["learn_initial_state"](x, target, params, h0)[0]
+        return None, h0
+
+    assert told("01.6b", few_steps).endswith("may need more steps, or a smaller rate where it grows")
 
 
 def test_a_gradient_for_each_sequence_is_told_by_its_shape(answers):

@@ -75,6 +75,11 @@ def test_paths_pass_however_they_are_found(answer):
     check("02.1b", answer)
 
 
+def with_minus_one(nodes, edges, start, end):
+    found = by_recursion(nodes, edges, start, end)
+    return found if found[2] else (-1, -1, 0)
+
+
 def with_infinity(nodes, edges, start, end):
     found = by_recursion(nodes, edges, start, end)
     return found if found[2] else (-np.inf, np.inf, 0)
@@ -90,6 +95,7 @@ def with_infinity(nodes, edges, start, end):
         ("02.1a", lambda *a: (4, None, 1), r"the shortest path from x_1 to h2_3 has 4 edges, yours None"),
         ("02.1b", lambda *a: (4, 4, 7), r"stack\(2, 3\): from x_1 to h2_3 there are 3 paths, you count 7"),
         ("02.1a", with_infinity, r"no path leads from \w+ to x_\d, so longest is None, and yours is -inf"),
+        ("02.1a", with_minus_one, r"no path leads from \w+ to x_\d, so longest is None, and yours is -1"),
         ("02.1a", lambda *a: ([4, 4], 4, 3), r"has shape \(2,\), expected \(\)"),
     ],
 )
@@ -281,6 +287,11 @@ def test_nan_that_leaks_is_told_as_what_it_is():
 
     with pytest.raises(NotRightYet, match=r"NaN as padding.* holds NaN: what stands in the padding has leaked"):
         check("02.3b", unfold)
+
+
+def test_nan_where_nothing_is_padded_is_not_blamed_on_the_padding():
+    with pytest.raises(NotRightYet, match=r"states \(f a tanh, T = 6\) holds NaN$"):
+        check("02.3a", lambda f, theta, x, h0, mask: (np.full((len(x) + 1, *h0.shape), np.nan), h0))
 
 
 # ------------------------------------------------------------------ 02.4
