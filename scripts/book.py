@@ -44,8 +44,13 @@ SETTINGS = (
 PAGES = ("index.md", "how-to-use.md", "chapters", "exercises", "reference", "templates")
 """What a book is made of, below its own folder; the library and the extension come on top."""
 
-FIXED = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "1767225600"}
-"""So that the same sources give the same pages: order of sets, dates inside figures."""
+FIXED = {
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": "1767225600",
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+}
+"""So that the same sources give the same pages: order of sets, dates inside figures, and sums added up in one order. Pages
+are executed side by side: threads of their own would only wait for each other."""
 
 FIRST_PORT = 8000
 
