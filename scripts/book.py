@@ -49,7 +49,7 @@ FIXED = {
     "SOURCE_DATE_EPOCH": "1767225600",
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
 }
-"""So that the same sources give the same pages: order of sets, dates inside figures, sums added up in one order. And pages
+"""So that the same sources give the same pages: order of sets, dates in figures, sums added up in one order. And pages
 are executed side by side: threads of their own would only wait for each other."""
 
 FIRST_PORT = 8000
