@@ -45,7 +45,10 @@ def library_digest(*folders: str) -> str:
 
 @dataclass(frozen=True)
 class MasterFiles:
-    """A master notebook and the Python modules beside it (they make what an exercise is given), as bytes."""
+    """A master notebook and the Python modules beside it (they make what an exercise is given), as bytes.
+
+    What belongs to another master stays behind: a change there is no reason to grade this one again.
+    """
 
     name: str
     files: tuple[tuple[str, bytes], ...]
@@ -55,7 +58,12 @@ class MasterFiles:
     @classmethod
     def read(cls, path: Path) -> MasterFiles:
         """Read the master at `path`, such as ``solutions/05-bptt.ipynb``."""
-        beside = [module for module in sorted(path.parent.glob("*.py")) if module.is_file()]
+        own = f"wrong_answers_{path.stem.partition('-')[0]}.py"
+        beside = [
+            module
+            for module in sorted(path.parent.glob("*.py"))
+            if module.is_file() and (module.name == own or not module.name.startswith("wrong_answers_"))
+        ]
         files = tuple((file.name, file.read_bytes()) for file in (path, *beside))
         return cls(path.stem, files, digest_of(*(part for file in files for part in file)))
 
