@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import TimeoutError as TookTooLong
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book"))
@@ -112,9 +113,15 @@ def cell(page, text):
     return page.locator(".jp-CodeCell", has_text=text).first
 
 
+def enter(page, text):
+    """Click into the cell that has ``text`` in it, and wait until what is typed goes there."""
+    cell(page, text).locator(".cm-content").click()
+    cell(page, text).locator(".cm-editor.cm-focused").wait_for()
+
+
 def run(page, text, output):
     """Run the cell that has ``text`` in it, until ``output`` (a pattern) stands below it."""
-    cell(page, text).locator(".cm-content").click()
+    enter(page, text)
     page.keyboard.press("Control+Enter")
     cell(page, text).locator(".jp-OutputArea-output", has_text=re.compile(output)).wait_for()
     return cell(page, text).locator(".jp-OutputArea").inner_text()
@@ -122,9 +129,18 @@ def run(page, text, output):
 
 def write(page, text, code):
     """Replace what is in the cell that has ``text`` in it, and run it."""
-    cell(page, text).locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(code)
+    written = cell(page, text).locator(".cm-content").filter(has_text=code.splitlines()[-1])
+    for patience in (5_000, 5_000, BUSY_MACHINE):  # a notebook that is still being laid out may take the focus away
+        enter(page, text)
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(code)
+        try:
+            written.wait_for(timeout=patience)
+            break
+        except TookTooLong:
+            if patience == BUSY_MACHINE:
+                raise
+    enter(page, text)
     page.keyboard.press("Control+Enter")
 
 
@@ -135,7 +151,7 @@ def test_an_exercise_opens_without_a_dialog(notebook):
 
 def test_a_stub_is_told_to_be_one(notebook):
     for text in (IMPORTS, FORWARD, ANSWER):
-        cell(notebook, text).locator(".cm-content").click()
+        enter(notebook, text)
         notebook.keyboard.press("Control+Enter")
     assert "not written yet" in run(notebook, CHECK, "05.1a").lower()
 
