@@ -212,8 +212,14 @@ def test_the_exercises_page_knows_what_was_begun_and_brings_it_up_to_date(notebo
 def test_no_service_worker_is_needed(elsewhere, open_page):
     page = open_page(f"{elsewhere}/lite/notebooks/index.html?path=05-bptt.ipynb", service_workers="block")
     page.wait_for_function(IDLE, timeout=BUSY_MACHINE)
-    write(page, IMPORTS, f"{IMPORTS}\ncheck('05.1a', 1)")
-    cell(page, IMPORTS).locator(".jp-OutputArea-output", has_text="05.1a").wait_for(timeout=BUSY_MACHINE)
+    said = cell(page, IMPORTS).locator(".jp-OutputArea-output", has_text="05.1a")
+    for patience in (BUSY_MACHINE / 3, BUSY_MACHINE / 3, BUSY_MACHINE):  # who gets no answer presses again
+        write(page, IMPORTS, f"{IMPORTS}\ncheck('05.1a', 1)")
+        try:
+            return said.wait_for(timeout=patience)
+        except TookTooLong:
+            continue
+    raise AssertionError("no answer from a kernel without a service worker")
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
