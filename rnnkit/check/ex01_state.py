@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnkit.check import ex01_models as models
-from rnnkit.check.exercise import TORCH_AUTOGRAD, Answer, Arrays, Exercise, at_most, fresh, pair_of
+from rnnkit.check.exercise import LIBRARY_GRADIENTS, TORCH_AUTOGRAD, Answer, Arrays, Exercise, at_most, fresh, pair_of
 from rnnkit.check.values import FormError
 
 Probe = Callable[[Answer, np.random.Generator, Arrays], dict[str, Any]]
@@ -166,24 +166,17 @@ _SCAN = (
 """The recursion of an average, and everything under it."""
 
 _GRADIENTS = (
+    *LIBRARY_GRADIENTS,
     "rnnkit.train.linear.output_error",
     "rnnkit.train.linear.fit_linear",
     "rnnkit.train.linear._states",
     "rnnkit.train.linear._states_backward",
-    "rnnkit.unroll.bptt",
-    "rnnkit.unroll.backward_steps",
     "rnnkit.unroll.truncated_bptt",
     "rnnkit.unroll.checkpointed_bptt",
     "rnnkit.run.run",
     *_SCAN,
     "rnnkit.scan.linear_recurrence_backward",
     "rnnkit.cells.Readout.backward",
-    "rnnkit.gradients.signals_by_lag",
-    "rnnkit.gradients.gradient_by_lag",
-    "rnnkit.gradients.double_sum",
-    "rnnkit.gradients.total_gradients",
-    "rnnkit.gradients.central_difference",
-    "rnnkit.gradients.complex_step",
     *TORCH_AUTOGRAD,
 )
 """Other roads to the same gradients."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.check.ex02_drawings import Drawing, draw_folded, draw_unfolded, pictured
-from rnnkit.check.exercise import Answer, Arrays, Exercise, Probe, pair_of
+from rnnkit.check.exercise import LIBRARY_GRADIENTS, Answer, Arrays, Exercise, Probe, pair_of
 from rnnkit.check.values import FormError, to_arrays
 
 # ------------------------------------------------------------------ 02.1
@@ -195,17 +195,10 @@ _LIBRARY_PATHS = tuple(
     f"rnnkit.graph.Graph.{name}" for name in ("longest_path", "shortest_path", "count_paths", "depth", "_path")
 )
 _LIBRARY_BACKWARD = (
-    "rnnkit.unroll.backward_steps",
-    "rnnkit.unroll.bptt",
+    *LIBRARY_GRADIENTS,
     "rnnkit.unroll.bptt_copies",
     "rnnkit.unroll.truncated_bptt",
     "rnnkit.unroll.checkpointed_bptt",
-    "rnnkit.gradients.signals_by_lag",
-    "rnnkit.gradients.gradient_by_lag",
-    "rnnkit.gradients.double_sum",
-    "rnnkit.gradients.total_gradients",
-    "rnnkit.gradients.central_difference",
-    "rnnkit.gradients.complex_step",
 )
 _LIBRARY_UNROLL = (
     "rnnkit.unroll.unroll",

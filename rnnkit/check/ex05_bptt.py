@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnkit.check import ex05_checkpointing
-from rnnkit.check.exercise import TORCH_AUTOGRAD, TORCH_LAYERS, Answer, Arrays, Exercise, entries_of, fresh, pair_of
+from rnnkit.check.exercise import (
+    LIBRARY_GRADIENTS,
+    TORCH_AUTOGRAD,
+    TORCH_LAYERS,
+    Answer,
+    Arrays,
+    Exercise,
+    entries_of,
+    fresh,
+    pair_of,
+)
 from rnnkit.check.values import FormError
 
 BUGS = ("ascent", "no slope", "transposed", "no future", "late by one", "overwritten")
@@ -190,14 +200,9 @@ def _advise_parallel(answer: Answer, rng: np.random.Generator) -> str | None:
 _SAN_PABLO = "San Pablo, slide BackPropagation Through Time"
 _MONASH = "Monash, slide Training RNNs"
 _LIBRARY_BPTT = (
-    "rnnkit.unroll.bptt",
-    "rnnkit.unroll.backward_steps",
+    *LIBRARY_GRADIENTS,
     "rnnkit.cells.VanillaRNN.step_backward",
     "rnnkit.cells.Readout.backward",
-    "rnnkit.gradients.signals_by_lag",
-    "rnnkit.gradients.gradient_by_lag",
-    "rnnkit.gradients.double_sum",
-    "rnnkit.gradients.total_gradients",
     "rnnkit.run.run",
     "rnnkit.kernels.forward",
     "rnnkit.kernels.trace.Trace.backward",
@@ -213,8 +218,6 @@ _LIBRARY_BPTT = (
     "rnnkit.trees.MatrixComposition.gradients",
     "rnnkit.trees.RecursiveNet.loss_and_gradients",
     "rnnkit.trees.RecursiveNet.visit_backward",
-    "rnnkit.gradients.central_difference",
-    "rnnkit.gradients.complex_step",
     *TORCH_AUTOGRAD,
     *TORCH_LAYERS,
 )

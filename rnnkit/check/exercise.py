@@ -26,6 +26,18 @@ Certify: TypeAlias = Callable[[Arrays, np.random.Generator, Arrays], Mapping[str
 Words: TypeAlias = Callable[[str, np.ndarray, np.ndarray], str | None]
 """``words(name, got, expected)``: a sentence about a value that differs; None for the general one."""
 
+LIBRARY_GRADIENTS = (
+    "rnnkit.unroll.bptt",
+    "rnnkit.unroll.backward_steps",
+    "rnnkit.gradients.signals_by_lag",
+    "rnnkit.gradients.gradient_by_lag",
+    "rnnkit.gradients.double_sum",
+    "rnnkit.gradients.total_gradients",
+    "rnnkit.gradients.central_difference",
+    "rnnkit.gradients.complex_step",
+)
+"""Where a backward pass is the question: the ways of rnnkit that serve every network."""
+
 TORCH_AUTOGRAD = (
     "torch.autograd.grad",
     "torch.autograd.backward",

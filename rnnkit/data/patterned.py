@@ -116,13 +116,15 @@ def _parts_of_code(span: int = 40) -> _Loaded:
     letters = Vocabulary.of(source.train, special=[UNKNOWN])
     vectors = np.eye(len(letters), dtype=np.float32)
 
-    def pairs(text: str, known: frozenset[bytes] = frozenset()) -> list[Pair]:
+    def stretches(text: str) -> list[Pair]:
         ids, labels = letters.encode(text), regions(text)
-        places = [slice(n, n + span) for n in range(0, len(text) - span, span)]
-        return [(vectors[ids[at]], labels[at]) for at in places if vectors[ids[at]].tobytes() not in known]
+        return [(ids[n : n + span], labels[n : n + span]) for n in range(0, len(text) - span, span)]
 
-    train = pairs(source.train)
-    return train, pairs(source.test, frozenset(x.tobytes() for x, _ in train)), REGIONS
+    train, test = stretches(source.train), stretches(source.test)
+    known = {ids.tobytes() for ids, _ in train}
+    unseen = [(ids, labels) for ids, labels in test if ids.tobytes() not in known]
+    as_vectors = [[(vectors[ids], labels) for ids, labels in part] for part in (train, unseen)]
+    return as_vectors[0], as_vectors[1], REGIONS
 
 
 def _german_to_english() -> _Loaded:

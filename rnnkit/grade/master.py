@@ -172,7 +172,7 @@ class Master:
     @property
     def wrong_answers_path(self) -> Path:
         """The module beside the notebook, ``wrong_answers_05.py``."""
-        return self.path.with_name(f"wrong_answers_{self.name.partition('-')[0]}.py")
+        return wrong_answers_beside(self.path)
 
     @functools.cached_property
     def _wrong_answers(self) -> ModuleType:
@@ -186,6 +186,11 @@ class Master:
 
     def _run(self, source: str, label: str, namespace: dict[str, Any]) -> None:
         exec(compile(source, f"<{self.name}: {label}>", "exec"), namespace)
+
+
+def wrong_answers_beside(master: Path) -> Path:
+    """Return where the module of a master's wrong answers lies, whether it is there or not."""
+    return master.with_name(f"wrong_answers_{master.stem.partition('-')[0]}.py")
 
 
 def stub(source: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import rnnkit
 from rnnkit.grade.limits import Limits
+from rnnkit.grade.master import wrong_answers_beside
 from rnnkit.grade.results import CheckResult, Result, Status
 from rnnkit.grade.submissions import HandedIn, Submission
 from rnnkit.isolation.plan import Mode
@@ -58,11 +59,11 @@ class MasterFiles:
     @classmethod
     def read(cls, path: Path) -> MasterFiles:
         """Read the master at `path`, such as ``solutions/05-bptt.ipynb``."""
-        own = f"wrong_answers_{path.stem.partition('-')[0]}.py"
+        own = wrong_answers_beside(path)
         beside = [
             module
             for module in sorted(path.parent.glob("*.py"))
-            if module.is_file() and (module.name == own or not module.name.startswith("wrong_answers_"))
+            if module.is_file() and (module == own or not module.name.startswith("wrong_answers_"))
         ]
         files = tuple((file.name, file.read_bytes()) for file in (path, *beside))
         return cls(path.stem, files, digest_of(*(part for file in files for part in file)))
